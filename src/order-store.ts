@@ -1,0 +1,82 @@
+import type { Authorship, Batch, BatchResult, KnownLog, OpenLetter } from './batch.ts';
+import type { DeadLetters } from './dead-letters.ts';
+import type { Reads } from './reads.ts';
+
+/**
+ * The order store: the one authority on what has been applied, how far each partition has been read and what died.
+ *
+ * Every call is one request and one transaction. Calls may run at once and from several processes; what must not
+ * happen twice is fenced by the database itself. Errors are PipelineErrors whose kind says what to do.
+ */
+export interface OrderStore {
+  /** One word for people: `embedded`, `postgres` or `sqlserver`. */
+  readonly kind: string;
+  readonly sink: Sink;
+  readonly deadLetters: DeadLetters;
+  readonly reads: Reads;
+  /** Called twice it is the same promise. */
+  close(): Promise<void>;
+}
+
+/** How far a partition has been read. The only authority: what the log itself remembers of a group is for tools. */
+export interface Position {
+  readonly partition: number;
+  readonly nextOffset: bigint;
+  /** Timestamp (ms) of the record at nextOffset - 1, null where it is not known. */
+  readonly previousTimestamp: number | null;
+  /** The record an operator wants to be made a dead letter unread, null for none. */
+  readonly quarantineOffset: bigint | null;
+}
+
+/** Where to begin a partition: at `begin` if the log was never seen, at `start` if only the partition is new. */
+export interface PartitionBeginning {
+  readonly partition: number;
+  readonly begin: bigint;
+  readonly start: bigint;
+}
+
+/** An operator's change of position, kept in position_changes. */
+export interface PositionChange {
+  readonly partition: number;
+  readonly to: bigint;
+}
+
+export interface Sink {
+  /** Finds or registers the newest generation of a log. */
+  openLog(source: string, topic: string): Promise<KnownLog>;
+  /** Inserts what is absent, in one transaction, and gives every position of the log by partition: what is there wins. */
+  beginPartitions(log: KnownLog, beginnings: readonly PartitionBeginning[]): Promise<Position[]>;
+  /** By partition; empty for a log never begun. */
+  positions(log: KnownLog): Promise<Position[]>;
+  /** Applies all of a batch or nothing. May be repeated after any error: the fence tells whether it happened. */
+  applyBatch(batch: Batch): Promise<BatchResult>;
+  /**
+   * Letters that are due, oldest first, at most `limit` and `maxBytes` (but one at least), leased: they are due again
+   * after `leaseMs` unless an attempt decides otherwise. Letters that another session holds are skipped.
+   */
+  claimDueLetters(claim: { limit: number; maxBytes: number; leaseMs: number }): Promise<OpenLetter[]>;
+  /** Moves the next attempt of a letter that cannot be tried now. */
+  postponeLetter(id: string, retryInMs: number): Promise<void>;
+  /** Milliseconds until the next open letter is due (0 or less: overdue by that much), null if none will be. */
+  nextLetterDueIn(): Promise<number | null>;
+  /** How many ROW_REJECTED letters of a partition lie within `[from, to)`. */
+  countRejectedRows(log: KnownLog, stretch: { partition: number; from: bigint; to: bigint }): Promise<number>;
+  /** The database's clock, ms since 1970. */
+  now(): Promise<number>;
+  /** Deletes in small transactions what is past its time; gives the numbers deleted. Ids with an open letter stay. */
+  prune(limits: { ledgerOlderThanMs: number; closedPayloadsOlderThanMs: number }): Promise<PruneResult>;
+
+  /** Changes positions of one log, audited; a dry run changes nothing. Gives what was there before. */
+  setPositions(
+    log: KnownLog,
+    changes: readonly PositionChange[],
+    how: Authorship & { dryRun: boolean },
+  ): Promise<Array<{ partition: number; from: bigint | null; to: bigint }>>;
+  /** Begins the next generation of a log (same source and topic, new record numbers), audited. */
+  beginGeneration(log: KnownLog, changes: readonly PositionChange[], by: Authorship): Promise<KnownLog>;
+}
+
+export interface PruneResult {
+  readonly ledgerRows: number;
+  readonly payloads: number;
+}
