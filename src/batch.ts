@@ -1,4 +1,4 @@
-import type { RecordHeader, RecordPosition } from './event-log.ts';
+import type { LogRecord } from './event-log.ts';
 import type { Decoded, Reason } from './events/index.ts';
 
 /** A log as the store knows it. Letter ids of every log but a topic's first end in `letterSuffix` ("@2"). */
@@ -12,15 +12,6 @@ export interface KnownLog {
 export interface Authorship {
   readonly actor: string;
   readonly note: string | null;
-}
-
-/** What the log knew of a record, kept in its dead letter as received. */
-export interface ReceivedRecord {
-  readonly position: RecordPosition;
-  readonly timestamp: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly headers: readonly RecordHeader[];
 }
 
 /**
@@ -42,7 +33,7 @@ export interface LogBatch {
   readonly next: bigint;
   /** Timestamp (ms) of the record at next - 1. */
   readonly previousTimestamp: number;
-  readonly records: ReadonlyArray<BatchRecord & { readonly received: ReceivedRecord }>;
+  readonly records: ReadonlyArray<BatchRecord & { readonly received: LogRecord }>;
   /** When a letter of this batch that is parked is tried first, in ms from now. */
   readonly retryInMs: number;
 }
@@ -57,6 +48,8 @@ export interface LetterEdit {
 export interface LetterAttempt extends BatchRecord {
   readonly id: string;
   readonly revision: number;
+  /** What the letter waited for until now. */
+  readonly waitingFor: string | null;
   /** When the letter is tried next if it stays parked, in ms from now. */
   readonly retryInMs: number;
   /** Parked for too long: if its parent is still missing, it dies. */
@@ -107,5 +100,5 @@ export interface OpenLetter {
   readonly attempts: number;
   /** ms since 1970, by the database's clock. */
   readonly firstFailedAt: number;
-  readonly received: ReceivedRecord;
+  readonly received: LogRecord;
 }

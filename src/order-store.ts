@@ -63,8 +63,11 @@ export interface Sink {
   countRejectedRows(log: KnownLog, stretch: { partition: number; from: bigint; to: bigint }): Promise<number>;
   /** The database's clock, ms since 1970. */
   now(): Promise<number>;
-  /** Deletes in small transactions what is past its time; gives the numbers deleted. Ids with an open letter stay. */
-  prune(limits: { ledgerOlderThanMs: number; closedPayloadsOlderThanMs: number }): Promise<PruneResult>;
+  /**
+   * Deletes, in small transactions, ledger rows and payloads of closed letters older than two moments (ms since 1970);
+   * gives the numbers deleted. Ids with an open letter stay.
+   */
+  prune(limits: { ledgerBefore: number; payloadsBefore: number }): Promise<PruneResult>;
 
   /** Changes positions of one log, audited; a dry run changes nothing. Gives what was there before. */
   setPositions(
