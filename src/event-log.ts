@@ -75,6 +75,8 @@ export type DeliveryHandler = (delivery: Delivery) => Promise<Answer>;
 export interface Consumption {
   /** The partitions that are assigned to this consumer now. */
   assigned(): readonly number[];
+  /** Fetches from `position` next, as the answer `seek` does, also for a partition that has nothing to deliver. */
+  seek(partition: number, position: bigint): void;
   /** Resolves after `stop`, rejects when consuming ends by itself. */
   readonly ended: Promise<void>;
   /** Takes no new delivery, waits for handlers under way and for their answers. Called twice it is the same promise. */

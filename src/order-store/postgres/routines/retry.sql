@@ -6,6 +6,7 @@ create or replace function store.claim_due_letters(max_letters integer, max_byte
   security definer
   set search_path = pg_catalog, pg_temp
   set enable_seqscan = off
+  set jit = off
 as $$
   with due as (
     select id, next_attempt_at, payload_bytes from store.dead_letters

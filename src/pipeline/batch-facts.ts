@@ -1,0 +1,36 @@
+import type { BatchResult, LogBatch, Outcome } from '../batch.ts';
+import type { LogRecord } from '../event-log.ts';
+import type { Decoded } from '../events/index.ts';
+import type { Fact, RecordFact } from './facts.ts';
+
+/** What observers are told of a batch that was applied. */
+export function batchFacts(batch: LogBatch, result: BatchResult & { fenced: false }, consumeMs: number): Fact {
+  return {
+    kind: 'batch-applied',
+    topic: batch.log.topic,
+    partition: batch.partition,
+    from: batch.expected,
+    next: batch.next,
+    records: batch.records.map(({ content, received }, n) =>
+      recordFact(content, received, result.outcomes[n] as Outcome, batch.log.letterSuffix),
+    ),
+    woken: result.woken,
+    consumeMs,
+  };
+}
+
+function recordFact(content: Decoded, received: LogRecord, outcome: Outcome, letterSuffix: string): RecordFact {
+  const event = content.kind === 'event' ? content.event : null;
+  const isLetter = outcome.status === 'parked' || outcome.status === 'dead';
+  const letterId = `${received.topic}:${received.partition}:${received.offset}${letterSuffix}`;
+  return {
+    eventId: event?.eventId ?? (content.kind === 'rejection' ? content.rejection.eventId : null),
+    eventType: event?.eventType ?? 'unknown',
+    status: outcome.status as RecordFact['status'],
+    reason: isLetter ? outcome.reason : null,
+    waitingFor: isLetter ? outcome.waitingFor : null,
+    letterId: isLetter ? letterId : null,
+    traceparent: event?.traceparent ?? null,
+    timestamp: received.timestamp,
+  };
+}

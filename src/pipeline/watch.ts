@@ -1,0 +1,138 @@
+import { describeError, kindOf } from '../errors.ts';
+import type { Consumption, EventLog, Watermarks } from '../event-log.ts';
+import type { Position, Sink } from '../order-store.ts';
+import type { ConsumeLoop } from './consume.ts';
+import { outsideLog } from './continuity.ts';
+import type { Emit } from './facts.ts';
+import type { PartitionState } from './partition.ts';
+import { openPositions } from './positions.ts';
+
+export interface WatchParts {
+  readonly eventLog: EventLog;
+  readonly sink: Sink;
+  readonly startFrom: 'earliest' | 'latest';
+  readonly loop: ConsumeLoop;
+  readonly consumption: () => Consumption | null;
+  readonly batchMaxRecords: number;
+  readonly now: () => number;
+  readonly emit: Emit;
+}
+
+/** What the watch knows beyond the pauses of single partitions. */
+export interface Watch {
+  /** Looks once: positions against the log's ends, progress, clocks. Never throws. */
+  look(): Promise<void>;
+  /** Why no progress is made, empty if none of it is known. */
+  problems(): readonly string[];
+  /** Whether every partition of the topic is within one batch of its end. */
+  caughtUp(): Promise<boolean>;
+}
+
+const NO_PROGRESS_MS = 60_000;
+const RETRY_OVERDUE_MS = 60_000;
+const MAX_CLOCK_SKEW_MS = 60_000;
+
+interface Seen {
+  readonly position: bigint;
+  readonly since: number;
+}
+
+/**
+ * Looks at what deliveries do not show: a partition that delivers nothing although records wait, a log that ends below
+ * its position, positions changed by an operator, letters that nobody retries, clocks that disagree.
+ */
+export function createWatch(parts: WatchParts): Watch {
+  const progress = new Map<number, Seen>();
+  let problems: string[] = [];
+
+  async function look(): Promise<void> {
+    try {
+      const clock = await clockProblem(parts);
+      const { positions } = await openPositions(parts);
+      const watermarks = byPartition(await parts.eventLog.watermarks());
+      const assigned = new Set(parts.consumption()?.assigned() ?? []);
+      const lags = positions.map((position) => toLag(position, watermarks.get(position.partition), assigned));
+      parts.emit({ kind: 'positions-checked', topic: parts.eventLog.topic, partitions: lags });
+      const mine = positions.filter(({ partition }) => assigned.has(partition));
+      for (const position of mine) supervise(position, watermarks.get(position.partition), clock);
+      const stuck = lags.flatMap((lag) => (lag.assigned ? stuckProblem(lag) : []));
+      problems = [...(clock === null ? [] : [clock]), ...stuck, ...(await overdueProblem(parts))];
+    } catch (error) {
+      problems = [`${kindOf(error)}: ${describeError(error)}`];
+    }
+  }
+
+  /** Pauses or reconsiders a partition that may have nothing to deliver, and so does not find out by itself. */
+  function supervise(position: Position, watermarks: Watermarks | undefined, clock: string | null): void {
+    const { partition, nextOffset } = position;
+    const outside = watermarks === undefined ? null : outsideLog(position, watermarks);
+    const state = parts.loop.partitions().find((s) => s.partition === partition);
+    if (clock !== null) parts.loop.pause(partition, 'clock', clock);
+    else if (outside?.is === 'broken') parts.loop.pause(partition, 'stopped', outside.detail);
+    else if (state !== undefined && needsAnotherLook(state, position)) {
+      parts.loop.reconsider(partition);
+      parts.consumption()?.seek(partition, nextOffset > 0n ? nextOffset - 1n : 0n);
+    }
+  }
+
+  function stuckProblem({ partition, position, lag }: Lag): string[] {
+    const before = progress.get(partition);
+    const seen = before?.position === position && lag > 0n ? before : { position, since: parts.now() };
+    progress.set(partition, seen);
+    const stuckMs = parts.now() - seen.since;
+    if (stuckMs < NO_PROGRESS_MS) return [];
+    return [`partition ${partition} has not moved from ${position} for ${Math.round(stuckMs / 1000)} s, lag ${lag}`];
+  }
+
+  return {
+    look,
+    problems: () => problems,
+    caughtUp: async () => {
+      const { positions } = await openPositions(parts);
+      const watermarks = byPartition(await parts.eventLog.watermarks());
+      return positions.every(({ partition, nextOffset }) => {
+        const end = watermarks.get(partition)?.end ?? nextOffset;
+        return end - nextOffset <= BigInt(parts.batchMaxRecords);
+      });
+    },
+  };
+}
+
+/** The stored position is behind or beyond the remembered one: an operator moved it while nothing was delivered. */
+function needsAnotherLook(state: PartitionState, stored: Position): boolean {
+  if (state.pause?.reason === 'stopped' || state.pause?.reason === 'clock') return true;
+  if (state.position === null || state.busy) return false;
+  return state.position.nextOffset !== stored.nextOffset;
+}
+
+interface Lag {
+  readonly partition: number;
+  readonly position: bigint;
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly lag: bigint;
+  readonly assigned: boolean;
+}
+
+function toLag(position: Position, watermarks: Watermarks | undefined, assigned: ReadonlySet<number>): Lag {
+  const { partition, nextOffset } = position;
+  const [start, end] = [watermarks?.start ?? nextOffset, watermarks?.end ?? nextOffset];
+  const lag = end > nextOffset ? end - nextOffset : 0n;
+  return { partition, position: nextOffset, start, end, lag, assigned: assigned.has(partition) };
+}
+
+async function clockProblem(parts: WatchParts): Promise<string | null> {
+  const aheadMs = parts.now() - (await parts.sink.now());
+  if (Math.abs(aheadMs) <= MAX_CLOCK_SKEW_MS) return null;
+  return `the service's clock is ${Math.round(aheadMs / 1000)} s ahead of the database's`;
+}
+
+async function overdueProblem(parts: WatchParts): Promise<string[]> {
+  const dueIn = await parts.sink.nextLetterDueIn();
+  if (dueIn === null || dueIn > -RETRY_OVERDUE_MS) return [];
+  return [`a dead letter is overdue for its retry by ${Math.round(-dueIn / 1000)} s`];
+}
+
+function byPartition(watermarks: readonly Watermarks[]): Map<number, Watermarks> {
+  return new Map(watermarks.map((w) => [w.partition, w]));
+}
