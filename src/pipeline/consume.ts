@@ -1,4 +1,4 @@
-import type { BatchResult, KnownLog, LogBatch } from '../batch.ts';
+import type { BatchResult, LogBatch } from '../batch.ts';
 import { describeError, kindOf } from '../errors.ts';
 import type { Answer, Delivery, EventLog } from '../event-log.ts';
 import type { Position, Sink } from '../order-store.ts';
@@ -104,7 +104,7 @@ export function createConsumeLoop(parts: ConsumeParts): ConsumeLoop {
   /** Somebody else moved the position, or our own lost answer did: read it again and go where it says. */
   function afterFence(state: PartitionState, batch: LogBatch): Answer {
     const { log, partition, expected } = batch;
-    parts.emit({ kind: 'batch-fenced', topic: log.topic, partition, expected, found: null });
+    parts.emit({ kind: 'batch-fenced', topic: log.topic, partition, expected });
     distrust(state);
     return { do: 'retryAfter', ms: raceDelay(parts.random) };
   }

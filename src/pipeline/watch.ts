@@ -3,7 +3,7 @@ import type { Consumption, EventLog, Watermarks } from '../event-log.ts';
 import type { Position, Sink } from '../order-store.ts';
 import type { ConsumeLoop } from './consume.ts';
 import { outsideLog } from './continuity.ts';
-import type { Emit } from './facts.ts';
+import type { Emit, PartitionLag } from './facts.ts';
 import type { PartitionState } from './partition.ts';
 import { openPositions } from './positions.ts';
 
@@ -75,7 +75,7 @@ export function createWatch(parts: WatchParts): Watch {
     }
   }
 
-  function stuckProblem({ partition, position, lag }: Lag): string[] {
+  function stuckProblem({ partition, position, lag }: PartitionLag): string[] {
     const before = progress.get(partition);
     const seen = before?.position === position && lag > 0n ? before : { position, since: parts.now() };
     progress.set(partition, seen);
@@ -105,16 +105,7 @@ function needsAnotherLook(state: PartitionState, stored: Position): boolean {
   return state.position.nextOffset !== stored.nextOffset;
 }
 
-interface Lag {
-  readonly partition: number;
-  readonly position: bigint;
-  readonly start: bigint;
-  readonly end: bigint;
-  readonly lag: bigint;
-  readonly assigned: boolean;
-}
-
-function toLag(position: Position, watermarks: Watermarks | undefined, assigned: ReadonlySet<number>): Lag {
+function toLag(position: Position, watermarks: Watermarks | undefined, assigned: ReadonlySet<number>): PartitionLag {
   const { partition, nextOffset } = position;
   const [start, end] = [watermarks?.start ?? nextOffset, watermarks?.end ?? nextOffset];
   const lag = end > nextOffset ? end - nextOffset : 0n;
