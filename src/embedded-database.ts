@@ -72,9 +72,8 @@ function connectionOver(
 
   async function close(): Promise<void> {
     try {
-      await channel.request({ do: 'close' });
+      await channel.close();
     } finally {
-      await channel.ended;
       await lock?.release();
     }
   }
