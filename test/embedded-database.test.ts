@@ -6,7 +6,7 @@ import { openChannel } from '../src/embedded-database/channel.ts';
 import { type EmbeddedDatabase, openEmbeddedDatabase } from '../src/embedded-database.ts';
 import { classifyPostgresError } from '../src/order-store/postgres/errors.ts';
 import { startChild } from './support/child.ts';
-import { copyOfTemplate, type TemporaryDir, temporaryDir } from './support/embedded.ts';
+import { type TemporaryDir, temporaryDatabaseDir, temporaryDir } from './support/embedded.ts';
 
 const KILL_ROUNDS = 4;
 
@@ -17,7 +17,7 @@ describe('an open embedded database', () => {
   let dir: TemporaryDir;
   let database: EmbeddedDatabase;
   beforeAll(async () => {
-    dir = await copyOfTemplate();
+    dir = await temporaryDatabaseDir();
     database = await open(dir.dataDir);
   });
   afterAll(async () => {
@@ -130,7 +130,7 @@ describe('opening and closing', () => {
   });
 
   async function databaseDir(): Promise<string> {
-    const dir = await copyOfTemplate();
+    const dir = await temporaryDatabaseDir();
     cleanups.push(dir.cleanup);
     return dir.dataDir;
   }

@@ -7,7 +7,7 @@ import { classifyPostgresError } from '../../src/order-store/postgres/errors.ts'
 import type { SqlConnection } from '../../src/sql-connection.ts';
 import { eventLogContract, type OpenedLog } from '../contracts/event-log.ts';
 import { done, recordDeliveries } from '../support/deliveries.ts';
-import { copyOfTemplate, type TemporaryDir } from '../support/embedded.ts';
+import { type TemporaryDir, temporaryDatabaseDir } from '../support/embedded.ts';
 
 const options = (overrides: Partial<EmbeddedLogOptions> = {}): EmbeddedLogOptions => ({
   topic: 'events',
@@ -32,7 +32,7 @@ const newTopic = (): string => {
 
 // One database for all topics, closed and opened again where a test is about that.
 eventLogContract('the embedded log', async () => {
-  const dir = await copyOfTemplate();
+  const dir = await temporaryDatabaseDir();
   let database = await openDatabase(dir);
 
   async function open(partitions: number): Promise<OpenedLog> {
@@ -52,7 +52,7 @@ eventLogContract('the embedded log', async () => {
   }
 
   async function openElsewhere(): Promise<OpenedLog> {
-    const elsewhere = await copyOfTemplate();
+    const elsewhere = await temporaryDatabaseDir();
     const other = await openDatabase(elsewhere);
     const log = await openEmbeddedLog(other, options());
     const dispose = async (): Promise<void> => {
@@ -76,7 +76,7 @@ describe('the embedded log', () => {
   let topic: string;
   let log: EventLog;
   beforeAll(async () => {
-    dir = await copyOfTemplate();
+    dir = await temporaryDatabaseDir();
     database = await openDatabase(dir);
   });
   afterAll(async () => {

@@ -12,7 +12,7 @@ export interface TemporaryDir {
 }
 
 /** A data directory with a fresh database, copied from a template: making one takes seconds, a copy a fraction. */
-export async function copyOfTemplate(): Promise<TemporaryDir> {
+export async function temporaryDatabaseDir(): Promise<TemporaryDir> {
   const template = await databaseTemplate();
   const temporary = await temporaryDir();
   await cp(template, temporary.dataDir, { recursive: true });
