@@ -4,11 +4,14 @@ import { type Event, entityId, toRow } from '../events/index.ts';
 import { base64, letterId, storableRecord, storableRejection } from './storable.ts';
 
 /**
- * A batch as the one JSON parameter of the apply_batch routine, in either dialect. Offsets, money and times are text;
- * bytes are base64. `n` is the record's index everywhere.
+ * A batch as the parameters of the apply_batch routine, in either dialect: what to do, and the records as received,
+ * which the routine reads only if it has to write a dead letter. Offsets, money and times are text; bytes are base64.
+ * `n` is the record's index everywhere.
  */
-export function batchJson(batch: Batch): string {
-  return JSON.stringify(batch.from === 'log' ? logBatch(batch) : letterBatch(batch));
+export function batchJson(batch: Batch): { batch: string; received: string } {
+  if (batch.from === 'letters') return { batch: JSON.stringify(letterBatch(batch)), received: '[]' };
+  const received = batch.records.map((record) => storableRecord(record.received, letterId(record.received, batch.log)));
+  return { batch: JSON.stringify(logBatch(batch)), received: JSON.stringify(received) };
 }
 
 function logBatch(batch: LogBatch): object {
@@ -23,7 +26,6 @@ function logBatch(batch: LogBatch): object {
     },
     retryInMs: batch.retryInMs,
     ...contents(batch.records),
-    received: batch.records.map(({ received }) => storableRecord(received, letterId(received, batch.log))),
   };
 }
 

@@ -6,7 +6,7 @@ import { migrate } from '../../src/order-store/postgres/migrate.ts';
 import { postgresStore } from '../../src/order-store/postgres/store.ts';
 import type { OrderStore } from '../../src/order-store.ts';
 import type { SqlConnection } from '../../src/sql-connection.ts';
-import { copyOfTemplate } from './embedded.ts';
+import { temporaryDatabaseDir } from './embedded.ts';
 
 /** An empty, migrated order store of a test's own. */
 export interface TestStore {
@@ -29,7 +29,7 @@ const embedded: StoreFactory = {
   name: 'embedded (PGlite)',
   concurrent: false,
   open: async () => {
-    const { dataDir, cleanup } = await copyOfTemplate();
+    const { dataDir, cleanup } = await temporaryDatabaseDir();
     const sql = await openEmbeddedDatabase({ dataDir, classify: classifyPostgresError });
     await migrate(sql);
     const store = postgresStore('embedded', sql);

@@ -90,7 +90,11 @@ export function postgresSink(sql: SqlConnection): Sink {
 async function applyBatch(sql: SqlConnection, batch: Batch): Promise<BatchResult> {
   const dryRun = batch.from === 'letters' && batch.dryRun;
   const routine = dryRun ? 'store.try_batch' : 'store.apply_batch';
-  const [row] = await sql.query<{ answer: Answer }>(`select ${routine}($1::jsonb) as answer`, [batchJson(batch)]);
+  const json = batchJson(batch);
+  const [row] = await sql.query<{ answer: Answer }>(`select ${routine}($1::jsonb, $2) as answer`, [
+    json.batch,
+    json.received,
+  ]);
   const { answer } = required(row);
   if (answer.fenced) return { fenced: true };
   if (answer.outcomes.length !== batch.records.length) {

@@ -5,11 +5,14 @@
 -- what others have committed meanwhile; as one statement of CTEs a lost race for a ledger row would go unnoticed and
 -- the event's effect would be kept without its ledger row.
 --
+-- `received` is the JSON text of the records as they came, two thirds of the bytes: it is parsed only if a letter has to
+-- be written.
+--
 -- The planner is told how to plan, because its guesses are made when the tables are empty and kept for the life of the
 -- session: without a sequential scan of a table that has grown since, and without a nested loop between two arrays
 -- (1,000 x 1,000 comparisons). Where rows of a table are looked up, a lateral subquery leaves it no other choice. And
 -- without compiling: the price it puts on a forbidden plan starts the JIT, 1.5 s for a batch that runs in 40 ms.
-create or replace function store.apply_batch(batch jsonb) returns jsonb
+create or replace function store.apply_batch(batch jsonb, received text) returns jsonb
   language plpgsql
   security definer
   set search_path = pg_catalog, pg_temp
@@ -59,7 +62,7 @@ begin
 
   -- 6 letters, 7 wake: in this order, for a letter of this batch may be due at once
   if batch ? 'stretch' then
-    outcomes := store.insert_letters(batch, events, outcomes, moment);
+    outcomes := store.insert_letters(batch, received, events, outcomes, moment);
   else
     perform store.update_letters(batch, events, outcomes, moment);
     parents := parents || store.parents_found(batch -> 'letters', outcomes);

@@ -37,18 +37,20 @@ $$;
 
 -- New letters of a stretch. A letter that exists already (positions were set back) stays as it is: a duplicate.
 create or replace function store.insert_letters(
-  batch jsonb, events store.batch_event[], outcomes store.outcome[], moment timestamptz) returns store.outcome[]
+  batch jsonb, received text, events store.batch_event[], outcomes store.outcome[], moment timestamptz)
+  returns store.outcome[]
   language plpgsql
 as $$
 declare
   failed   store.outcome[] := array(select o from unnest(outcomes) o where o.status in ('parked', 'dead'));
-  received jsonb := batch -> 'received';
+  records  jsonb;
   inserted text[];
 begin
   if cardinality(failed) = 0 then
     return outcomes;
   end if;
 
+  records := received::jsonb;
   with letter as (
     insert into store.dead_letters
       (id, state, reason, error, path, event_id, event_type, entity_id, waiting_for, log_no, topic, partition,
@@ -62,7 +64,7 @@ begin
            case o.status when 'parked' then moment + make_interval(secs => (batch ->> 'retryInMs')::float8 / 1000) end,
            1
     from unnest(failed) o
-    cross join lateral jsonb_to_record(received -> o.n) r (
+    cross join lateral jsonb_to_record(records -> o.n) r (
       id text, "offset" bigint, "timestamp" timestamptz, key text, payload text, "payloadBytes" integer,
       truncated boolean, headers text)
     cross join jsonb_to_record(batch -> 'stretch') s ("logNo" integer, topic text, partition integer)
@@ -82,7 +84,7 @@ begin
     select case when o.status in ('parked', 'dead') and i.id is null
                 then row (o.n, 'duplicate', null, null)::store.outcome else o end
     from unnest(outcomes) o
-    left join unnest(inserted) i (id) on i.id = received -> o.n ->> 'id');
+    left join unnest(inserted) i (id) on i.id = records -> o.n ->> 'id');
 end
 $$;
 
