@@ -1,4 +1,4 @@
-import { rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -163,13 +163,20 @@ describe('opening and closing', () => {
     await (await open(dataDir)).close();
   });
 
+  test('a panic of the database is an outage at once and a defect from then on, never silence', async () => {
+    const dataDir = await databaseDir();
+    const database = await open(dataDir);
+    await rm(join(dataDir, 'pgdata', 'pg_wal'), { recursive: true });
+    await expect(database.script('create table lost (n integer)')).rejects.toMatchObject({ kind: 'outage' });
+    await expect(database.query('select 1')).rejects.toMatchObject({ kind: 'defect' });
+    await database.close();
+  });
+
   test('a missing directory is made, whatever an earlier attempt left half-made', async () => {
     const dataDir = join(await emptyDir(), 'deep', 'data');
-    const half = startChild('./embedded-child.ts', ['insert', dataDir]);
-    await half.nextLine();
-    await half.kill();
-    await rm(join(dataDir, 'pgdata'), { recursive: true });
-    await writeFile(join(dataDir, 'pgdata.unfinished'), 'half');
+    const unfinished = join(dataDir, 'pgdata.unfinished');
+    await mkdir(unfinished, { recursive: true });
+    await writeFile(join(unfinished, 'PG_VERSION'), '18');
     const database = await open(dataDir);
     expect(await database.query('select 1 as n')).toEqual([{ n: 1 }]);
     await database.close();
@@ -195,7 +202,7 @@ describe('opening and closing', () => {
 
   test('foreign files in the way are left alone', async () => {
     const dataDir = await emptyDir();
-    await writeFile(join(dataDir, 'pgdata'), 'somebody else’s');
+    await writeFile(join(dataDir, 'pgdata'), 'not ours');
     await expect(open(dataDir)).rejects.toMatchObject({ kind: 'defect', code: 'DATA_DIR_UNUSABLE' });
   });
 

@@ -453,9 +453,14 @@ function inPartition(partition: number, value: string): NewRecord {
   }
 }
 
+/** Headers by name: equal names keep their order, that of different ones is lost in some of Kafka's clients. */
 function comparable({ key, value, headers = [] }: NewRecord) {
   const hex = (given: Uint8Array | null): string | null => (given === null ? null : Buffer.from(given).toString('hex'));
-  return { key: hex(key), value: hex(value), headers: headers.map(([name, given]) => [name, hex(given)]) };
+  return {
+    key: hex(key),
+    value: hex(value),
+    headers: headers.toSorted(([a], [b]) => (a < b ? -1 : Number(a > b))).map(([name, given]) => [name, hex(given)]),
+  };
 }
 
 /** A millisecond after which nothing yet has been appended. */
