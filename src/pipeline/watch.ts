@@ -48,13 +48,17 @@ export function createWatch(parts: WatchParts): Watch {
   async function look(): Promise<void> {
     try {
       const clock = await clockProblem(parts);
+      const remembered = rememberedOffsets(parts.loop);
       const { positions } = await openPositions(parts);
       const watermarks = byPartition(await parts.eventLog.watermarks());
       const assigned = new Set(parts.consumption()?.assigned() ?? []);
       const lags = positions.map((position) => toLag(position, watermarks.get(position.partition), assigned));
       parts.emit({ kind: 'positions-checked', topic: parts.eventLog.topic, partitions: lags });
       const mine = positions.filter(({ partition }) => assigned.has(partition));
-      for (const position of mine) supervise(position, watermarks.get(position.partition), clock);
+      for (const position of mine) {
+        const moved = remembered.get(position.partition) !== position.nextOffset;
+        supervise(position, { watermarks: watermarks.get(position.partition), clock, moved });
+      }
       const stuck = lags.flatMap((lag) => (lag.assigned ? stuckProblem(lag) : []));
       problems = [...(clock === null ? [] : [clock]), ...stuck, ...(await overdueProblem(parts))];
     } catch (error) {
@@ -63,13 +67,17 @@ export function createWatch(parts: WatchParts): Watch {
   }
 
   /** Pauses or reconsiders a partition that may have nothing to deliver, and so does not find out by itself. */
-  function supervise(position: Position, watermarks: Watermarks | undefined, clock: string | null): void {
+  function supervise(
+    position: Position,
+    seen: { watermarks: Watermarks | undefined; clock: string | null; moved: boolean },
+  ): void {
     const { partition, nextOffset } = position;
+    const { watermarks, clock, moved } = seen;
     const outside = watermarks === undefined ? null : outsideLog(position, watermarks);
     const state = parts.loop.partitions().find((s) => s.partition === partition);
     if (clock !== null) parts.loop.pause(partition, 'clock', clock);
     else if (outside?.is === 'broken') parts.loop.pause(partition, 'stopped', outside.detail);
-    else if (state !== undefined && needsAnotherLook(state, position)) {
+    else if (state !== undefined && needsAnotherLook(state, position, moved)) {
       parts.loop.reconsider(partition);
       parts.consumption()?.seek(partition, nextOffset > 0n ? nextOffset - 1n : 0n);
     }
@@ -98,11 +106,18 @@ export function createWatch(parts: WatchParts): Watch {
   };
 }
 
-/** The stored position is behind or beyond the remembered one: an operator moved it while nothing was delivered. */
-function needsAnotherLook(state: PartitionState, stored: Position): boolean {
+/**
+ * Whether an operator moved the position while nothing was delivered. `moved`: it already differed from what was
+ * remembered before it was read, so it is not just a batch that was committed meanwhile.
+ */
+function needsAnotherLook(state: PartitionState, stored: Position, moved: boolean): boolean {
   if (state.pause?.reason === 'stopped' || state.pause?.reason === 'clock') return true;
   if (state.position === null || state.busy) return false;
-  return state.position.nextOffset !== stored.nextOffset;
+  return moved && state.position.nextOffset !== stored.nextOffset;
+}
+
+function rememberedOffsets(loop: ConsumeLoop): Map<number, bigint | undefined> {
+  return new Map(loop.partitions().map(({ partition, position }) => [partition, position?.nextOffset]));
 }
 
 function toLag(position: Position, watermarks: Watermarks | undefined, assigned: ReadonlySet<number>): PartitionLag {
