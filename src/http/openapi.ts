@@ -29,9 +29,16 @@ export function registerBody(api: OpenAPIHono, component: string, schema: ZodTyp
   const { $schema: _, ...described } = z.toJSONSchema(schema, {
     io: 'input',
     unrepresentable: 'any',
-    reused: 'inline',
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.pattern !== undefined) jsonSchema.pattern = portablePattern(jsonSchema.pattern);
+    },
   });
   api.openAPIRegistry.registerComponent('schemas', component, described as object);
+}
+
+/** Other languages' regular expressions know neither \0 nor \p{Surrogate}; theirs have no surrogates to exclude. */
+function portablePattern(pattern: string): string {
+  return pattern.replaceAll('\\0', '\\u0000').replaceAll('\\p{Surrogate}', '');
 }
 
 /** The document of all routes, with the rights and the errors that follow from the route's kind. */

@@ -5,8 +5,9 @@ import { DEFAULT_PAGE, MAX_PAGE } from './limits.ts';
 /** "topic:partition:offset", of every log of a topic but the first with "@2" and so on. */
 const LETTER_ID = /^[A-Za-z0-9._-]{1,249}:\d{1,10}:\d{1,19}(?:@\d{1,10})?$/;
 export const isLetterId = (text: string): boolean => LETTER_ID.test(text);
-/** Any text that every database can hold: no control characters, no halves of surrogate pairs. */
-const FILTER_TEXT = /^[^\p{Cc}\p{Cs}]+$/u;
+/** Text that every database can hold: no NUL, no halves of surrogate pairs. With the u flag only halves match. */
+const UNSTORABLE = /[\0\p{Surrogate}]/u;
+const isStorable = (text: string): boolean => !UNSTORABLE.test(text);
 
 export const idText = identifier;
 
@@ -45,7 +46,15 @@ export const timeFilter = z.iso
   .openapi({ type: 'string', format: 'date-time' });
 const LAST_INSTANT = Date.UTC(9999, 0);
 
-export const textFilter = z.string().max(64).regex(FILTER_TEXT, 'no control characters');
+/** Patterns of the document are for other languages too, which know no classes of Unicode. */
+const STORABLE_PATTERN = String.raw`^[^\u0000]+$`;
+
+export const textFilter = z
+  .string()
+  .min(1)
+  .max(64)
+  .refine(isStorable, 'no NUL, no halves of surrogate pairs')
+  .openapi({ pattern: STORABLE_PATTERN });
 
 export const actorHeader = z.object({
   'x-actor': z
@@ -56,12 +65,11 @@ export const actorHeader = z.object({
 });
 
 /** Why somebody did something: anything but what the databases cannot hold. */
-export const noteText = z
-  .string()
-  .min(1)
-  .max(1000)
-  .regex(/^[^\0\p{Cs}]*$/u, 'no NUL, no halves of surrogate pairs')
-  .meta({ description: 'Why, for whoever reads the history', example: 'customer confirmed by phone' });
+export const noteText = z.string().min(1).max(1000).refine(isStorable, 'no NUL, no halves of surrogate pairs').meta({
+  pattern: STORABLE_PATTERN,
+  description: 'Why, for whoever reads the history',
+  example: 'customer confirmed by phone',
+});
 
 /** A page of items as every list answers it. */
 export function pageOf<Item extends z.ZodType>(item: Item) {

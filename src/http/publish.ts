@@ -26,7 +26,10 @@ const accepted = z
 const TRACEPARENT = /^[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}$/;
 const traceHeader = { traceparent: z.string().optional().openapi({ description: 'Kept with the event (W3C)' }) };
 
-const newEvents = z.union([newEventSchema, z.array(newEventSchema).min(1).max(MAX_EVENTS_PER_REQUEST)]);
+const NEW_EVENT = { $ref: '#/components/schemas/NewEvent' };
+const NEW_EVENTS = {
+  anyOf: [NEW_EVENT, { type: 'array' as const, items: NEW_EVENT, minItems: 1, maxItems: MAX_EVENTS_PER_REQUEST }],
+};
 const generation = z.strictObject({
   count: z.int().min(1).max(MAX_GENERATED_EVENTS),
   seed: z.union([z.string().min(1).max(100), z.int()]).meta({ description: 'The same seed gives the same bytes' }),
@@ -87,7 +90,8 @@ export interface PublishDeps {
 
 export function publishRoutes(api: OpenAPIHono, deps: PublishDeps): void {
   const { log, limits, eventLimits, now, newEventId, sampleEvents } = deps;
-  registerBody(api, 'NewEvents', newEvents);
+  registerBody(api, 'NewEvent', newEventSchema);
+  api.openAPIRegistry.registerComponent('schemas', 'NewEvents', NEW_EVENTS);
   registerBody(api, 'Generation', generation);
   api.openapi(eventsRoute, async (c) => {
     const body = await readJson(c, limits.jsonBodyBytes);

@@ -30,13 +30,13 @@ export interface RequestHandler {
 /** Resolves when it listens. Rejects with a defect PORT_IN_USE or LISTEN_FAILED. */
 export async function serve(app: RequestHandler, { host, port, limits = SERVER_LIMITS }: Listen): Promise<HttpServer> {
   const server = createLimitedServer(app, limits);
-  const underWay = trackResponses(server);
+  const connections = trackConnections(server);
   await listen(server, host, port);
   let stopped: Promise<void> | null = null;
   return {
     port: (server.address() as AddressInfo).port,
     stop: ({ deadlineMs }) => {
-      stopped ??= stopServer(server, underWay, deadlineMs);
+      stopped ??= stopServer(server, connections, deadlineMs);
       return stopped;
     },
   };
@@ -103,22 +103,38 @@ function listenError(error: Error & { code?: string }, host: string, port: numbe
   return new PipelineError('defect', 'LISTEN_FAILED', message, error);
 }
 
-function trackResponses(server: Server): ReadonlySet<ServerResponse> {
-  const underWay = new Set<ServerResponse>();
-  // Before the listener: it may answer at once.
-  server.prependListener('request', (_request, response) => {
-    underWay.add(response);
-    // A stopped server has no use for a connection once its request is answered; Node would keep it alive.
-    response.shouldKeepAlive = response.shouldKeepAlive && server.listening;
-    response.once('close', () => underWay.delete(response));
-  });
-  return underWay;
+/** The open connections, and those among them that wait for an answer. */
+interface Connections {
+  readonly open: ReadonlySet<Socket>;
+  isBusy(socket: Socket): boolean;
 }
 
-async function stopServer(server: Server, underWay: ReadonlySet<ServerResponse>, deadlineMs: number): Promise<void> {
+/**
+ * Node's closeIdleConnections is not enough: it leaves connections that have not asked for anything yet, which browsers
+ * open in advance, and they would hold up a stop until its deadline.
+ */
+function trackConnections(server: Server): Connections {
+  const open = new Set<Socket>();
+  const underWay = new Map<ServerResponse, Socket>();
+  const isBusy = (socket: Socket) => [...underWay.values()].includes(socket);
+  server.on('connection', (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  // Before the listener: it may answer at once.
+  server.prependListener('request', ({ socket }, response) => {
+    underWay.set(response, socket);
+    response.once('close', () => {
+      underWay.delete(response);
+      if (!server.listening && !isBusy(socket)) socket.destroySoon();
+    });
+  });
+  return { open, isBusy };
+}
+
+async function stopServer(server: Server, connections: Connections, deadlineMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const response of underWay) response.shouldKeepAlive = false;
-  server.closeIdleConnections();
+  for (const socket of connections.open) if (!connections.isBusy(socket)) socket.destroy();
   const cutOff = setTimeout(() => server.closeAllConnections(), deadlineMs);
   await closed;
   clearTimeout(cutOff);
