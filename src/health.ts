@@ -1,0 +1,72 @@
+import type { HealthReport, PartHealth } from './http/health.ts';
+import type { LatencyWindow } from './observability/latency-window.ts';
+import type { Reach } from './observability/reachability.ts';
+import type { Pipeline } from './pipeline/pipeline.ts';
+
+export interface HealthParts {
+  readonly log: { readonly kind: string; readonly reach: () => Reach };
+  readonly store: { readonly kind: string; readonly reach: () => Reach; readonly latency: LatencyWindow };
+  /** Null until it has started. */
+  readonly pipeline: () => Pipeline | null;
+  readonly startedAt: number;
+}
+
+/**
+ * How each part is. An outage of a server is `degraded`: the service waits and a restart would not help. `down` is what
+ * only a restart mends; the process ends by itself then, so it is seen for a moment at most.
+ */
+export function createHealth(parts: HealthParts): () => HealthReport {
+  return () => {
+    const pipeline = parts.pipeline();
+    const { p50, p95, p99 } = parts.store.latency.percentiles();
+    const report = {
+      eventLog: reached(parts.log.kind, parts.log.reach()),
+      orderStore: reached(parts.store.kind, parts.store.reach(), { p50, p95, p99 }),
+      deadLetterMirror: { status: 'off', since: iso(parts.startedAt), detail: {} } as const,
+      consumer: consumerHealth(pipeline, parts.startedAt),
+      retryWorker: retryHealth(pipeline, parts.startedAt),
+    };
+    return { status: worst(Object.values(report)), parts: report };
+  };
+}
+
+function reached(kind: string, reach: Reach, detail: PartHealth['detail'] = {}): PartHealth {
+  const problem = reach.detail === null ? {} : { problem: reach.detail };
+  return {
+    status: reach.reachable ? 'up' : 'degraded',
+    since: iso(reach.since),
+    detail: { kind, ...detail, ...problem },
+  };
+}
+
+function consumerHealth(pipeline: Pipeline | null, startedAt: number): PartHealth {
+  if (pipeline === null) return { status: 'degraded', since: iso(startedAt), detail: { problem: 'starting' } };
+  if (pipeline.failed()) return { status: 'down', since: iso(startedAt), detail: { problem: 'consuming has ended' } };
+  const paused = pipeline
+    .partitions()
+    .flatMap(({ partition, pause }) => (pause === null ? [] : [{ partition, ...pause }]));
+  const first = paused[0];
+  if (first === undefined) return { status: 'up', since: iso(startedAt), detail: {} };
+  const since = Math.min(...paused.map((pause) => pause.since));
+  const partitions = paused.map(({ partition }) => partition).join(', ');
+  return {
+    status: 'degraded',
+    since: iso(since),
+    detail: { pausedPartitions: partitions, reason: first.reason, problem: first.detail },
+  };
+}
+
+function retryHealth(pipeline: Pipeline | null, startedAt: number): PartHealth {
+  const failure = pipeline?.retryFailure() ?? null;
+  if (failure === null) return { status: 'up', since: iso(startedAt), detail: {} };
+  return { status: 'degraded', since: iso(failure.since), detail: { problem: failure.detail } };
+}
+
+function worst(parts: readonly PartHealth[]): HealthReport['status'] {
+  if (parts.some(({ status }) => status === 'down')) return 'down';
+  return parts.some(({ status }) => status === 'degraded') ? 'degraded' : 'up';
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}
