@@ -15,12 +15,14 @@ as $$
   ) p on p.event_id = e.event_id
 $$;
 
--- Later records of an id that was unknown as the batch began: the first one counts, and its twins share its fate.
+-- Later records of an id that was unknown as the batch began: the first one counts, and its twins share its fate. If the
+-- first is a letter that is fenced, nobody knows what became of it, so its twins are left alone, whatever their body.
 create or replace function store.twin_outcomes(events store.batch_event[], outcomes store.outcome[])
   returns store.outcome[]
   language sql stable
 as $$
   select coalesce(array_agg(case
+           when first.status = 'fenced' then row (e.n, 'fenced', null, null)::store.outcome
            when not e.same_body then row (e.n, 'dead', 'ID_CONFLICT', null)::store.outcome
            when first.status in ('applied', 'stale', 'duplicate') then row (e.n, 'duplicate', null, null)::store.outcome
            else row (e.n, first.status, first.reason, first.waiting_for)::store.outcome

@@ -146,25 +146,30 @@ begin
 end
 $$;
 
--- Parents that letters of this batch waited for and that exist: the next of their letters may go, however these ended.
+-- Parents that letters of this batch waited for and that exist, and e-mails that nobody holds: the next of their letters
+-- may go, however these ended. Looked up, because a letter that is stale or a duplicate says nothing of its parent.
 create or replace function store.parents_found(letters jsonb, outcomes store.outcome[]) returns text[]
   language sql stable
 as $$
-  select array(
-    select distinct l."waitingFor"
+  with waited as materialized (
+    select distinct l."waitingFor" as key
     from jsonb_to_recordset(letters) as l (n integer, "waitingFor" text)
     join unnest(outcomes) o on o.n = l.n
     where o.status <> 'fenced'
-      and o.waiting_for is distinct from l."waitingFor"
-      and (l."waitingFor" like 'user:%' or l."waitingFor" like 'order:%')
-    union
-    select 'email:' || substr(l."waitingFor", 7)
-    from jsonb_to_recordset(letters) as l ("waitingFor" text)
-    cross join lateral (
-      select count(*) as holders from store.users where (email_key || '') = substr(l."waitingFor", 7)
-    ) h
-    where l."waitingFor" like 'email:%'
-      and h.holders = 0)
+  )
+  select array(
+    select key from waited
+    cross join lateral (select from store.users where user_id = substr(key, 6) offset 0) t
+    where key like 'user:%'
+    union all
+    select key from waited
+    cross join lateral (select from store.orders where order_id = substr(key, 7) offset 0) t
+    where key like 'order:%'
+    union all
+    select key from waited
+    cross join lateral (select count(*) as holders from store.users where (email_key || '') = substr(key, 7)) t
+    where key like 'email:%'
+      and t.holders = 0)
 $$;
 
 -- Makes due the open letters that wait for these parents: those not due already, 1,000 in all but one per parent at
@@ -174,26 +179,35 @@ create or replace function store.wake_letters(parents text[], moment timestamptz
   language plpgsql
 as $$
 declare
-  ids   text[];
-  woken integer;
+  waited_for text[];
+  ids        text[];
+  woken      integer;
 begin
-  if cardinality(parents) = 0 then
+  -- Only parents that anybody waits for share the 1,000: a batch of letters creates as many orders itself.
+  select array_agg(p.key)
+  into waited_for
+  from (select distinct unnest(parents) as key) p
+  cross join lateral (
+    select from store.dead_letters
+    where waiting_for = p.key
+      and state in ('parked', 'dead')
+      and coalesce(next_attempt_at, 'infinity') > moment
+    limit 1
+  ) w;
+  if waited_for is null then
     return 0;
   end if;
 
   select array_agg(d.id)
   into ids
-  from (select distinct unnest(parents) as key) p
+  from unnest(waited_for) p (key)
   cross join lateral (
     select id from store.dead_letters
     where waiting_for = p.key
       and state in ('parked', 'dead')
       and coalesce(next_attempt_at, 'infinity') > moment
-    limit greatest(1, 1000 / cardinality(parents))
+    limit greatest(1, 1000 / cardinality(waited_for))
   ) d;
-  if ids is null then
-    return 0;
-  end if;
 
   perform 1 from store.dead_letters where id = any (ids) order by id for update;
   update store.dead_letters
