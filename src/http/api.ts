@@ -52,6 +52,7 @@ export function createApi(deps: ApiDeps): OpenAPIHono {
   return api;
 }
 
+/** Routes apart from the rules: the table that the rules work by is read from them. */
 function createRoutes(deps: ApiDeps): OpenAPIHono {
   const { store, metrics } = deps;
   const { reads, deadLetters } = store;

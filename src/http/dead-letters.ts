@@ -66,6 +66,7 @@ export interface DeadLetterDeps {
   readonly now: () => number;
 }
 
+/** Reading dead letters; what changes them is in redrive and letter-actions. */
 export function deadLetterRoutes(api: OpenAPIHono, { deadLetters, now }: DeadLetterDeps): void {
   api.openapi(listRoute, async (c) => {
     const { limit, cursor, ...filter } = c.req.valid('query');

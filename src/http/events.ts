@@ -52,6 +52,7 @@ const eventRoute = createRoute({
   responses: { 200: json('Where the event is', eventStatus) },
 });
 
+/** What became of events. The ledger decides; an event known only by its letters has no times. */
 export function eventRoutes(api: OpenAPIHono, reads: Pick<Reads, 'event' | 'processedEvents'>): void {
   // Before the route with the id, which would take "processed" for one.
   api.openapi(processedRoute, async (c) => {

@@ -63,6 +63,10 @@ export interface HealthDeps {
   readonly readiness: () => Readiness;
 }
 
+/**
+ * For orchestrators: /health restarts, /ready routes and deploys. So an outage elsewhere must not turn /health red (a
+ * restart would not help and would cost the caches), and being stuck must turn /ready red.
+ */
 export function healthRoutes(api: OpenAPIHono, deps: HealthDeps): void {
   api.openapi(healthRoute, (c) => {
     const report = deps.health();

@@ -23,6 +23,7 @@ const inventoryRoute = createRoute({
   responses: { 200: json('The article', inventory) },
 });
 
+/** Stock, which orders do not touch: it is the sum of the adjustments alone. */
 export function inventoryRoutes(api: OpenAPIHono, reads: Pick<Reads, 'inventory'>): void {
   api.openapi(inventoryRoute, async (c) => {
     const found = await reads.inventory(c.req.valid('param').sku);

@@ -60,6 +60,7 @@ export interface LetterActionDeps {
   readonly letterDiscarded: (id: string) => void;
 }
 
+/** Changes by hand that try nothing: closing a letter, and asking for a record to become one. */
 export function letterActionRoutes(api: OpenAPIHono, { deadLetters, limits, letterDiscarded }: LetterActionDeps): void {
   registerBody(api, 'Discard', discard);
   registerBody(api, 'Quarantine', quarantine);

@@ -11,6 +11,7 @@ const metricsRoute = createRoute({
 /** Metrics as text, with the media type that says which version of the format it is. */
 export type MetricsText = () => Promise<{ readonly contentType: string; readonly body: string }>;
 
+/** Behind READ_TOKEN like other reads: volumes and failures are nobody else's business. */
 export function metricsRoutes(api: OpenAPIHono, metrics: MetricsText): void {
   api.openapi(metricsRoute, async (c) => {
     const { contentType, body } = await metrics();

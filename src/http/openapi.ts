@@ -66,6 +66,7 @@ interface Kind {
   readonly access: Access;
 }
 
+/** A scheme that is not configured is not named: the document is about this service, as it runs. */
 function complete(operation: Operation, kind: Kind, { tokens }: AccessRules): void {
   const schemes = { open: [], read: tokens.read === null ? [] : ['readToken', 'adminToken'], admin: ['adminToken'] };
   const known = schemes[kind.access].filter((name) => name === 'readToken' || tokens.admin !== null);
@@ -74,6 +75,7 @@ function complete(operation: Operation, kind: Kind, { tokens }: AccessRules): vo
   operation.responses = { ...errors, ...operation.responses };
 }
 
+/** Besides 405, which no documented operation can have. */
 function commonStatuses({ method, path, access }: Kind, guarded: boolean): Array<keyof typeof COMMON> {
   const statuses: Array<keyof typeof COMMON> = [400, 500, 503];
   if (guarded) statuses.push(401);

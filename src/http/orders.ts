@@ -46,6 +46,7 @@ const orderRoute = createRoute({
   responses: { 200: json('The order', order) },
 });
 
+/** Orders with what belongs to them; amountPaid and paymentStatus are computed by the store on reading. */
 export function orderRoutes(api: OpenAPIHono, reads: Pick<Reads, 'order'>): void {
   api.openapi(orderRoute, async (c) => {
     const found = await reads.order(c.req.valid('param').id);

@@ -28,6 +28,7 @@ export const letterIdParameter = z.object({
   id: z.string().regex(LETTER_ID).meta({ description: '"topic:partition:offset"', example: 'order-events:3:1042' }),
 });
 
+/** Query parameters of every list. Text in the URL: z.coerce would take "", " 5" and "0x10" for numbers. */
 export const pageParameters = z.object({
   limit: z
     .string()

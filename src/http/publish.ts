@@ -70,12 +70,8 @@ const generateRoute = createRoute({
 });
 
 /** Gives `count` valid, related events; the same seed gives the same events. */
-export type SampleEvents = (what: {
-  readonly count: number;
-  readonly seed: string | number;
-  /** ms since 1970. */
-  readonly now: number;
-}) => Iterable<SentEvent & Content>;
+export type SampleEvents = (what: { readonly count: number; readonly seed: string | number }) => Iterable<SampleEvent>;
+type SampleEvent = SentEvent & Content;
 
 export interface PublishDeps {
   readonly log: Pick<EventLog, 'append'>;
@@ -88,6 +84,10 @@ export interface PublishDeps {
   readonly sampleEvents: SampleEvents;
 }
 
+/**
+ * Ways into the log. An answer of 202 means acknowledged by the log, not applied: what the contract cannot tell, such as a
+ * missing parent or a taken email, shows only when the event is read.
+ */
 export function publishRoutes(api: OpenAPIHono, deps: PublishDeps): void {
   const { log, limits, eventLimits, now, newEventId, sampleEvents } = deps;
   registerBody(api, 'NewEvent', newEventSchema);
@@ -111,7 +111,7 @@ export function publishRoutes(api: OpenAPIHono, deps: PublishDeps): void {
   });
   api.openapi(generateRoute, async (c) => {
     const { count, seed } = await readAs(c, generation, limits.jsonBodyBytes);
-    const events = [...sampleEvents({ count, seed, now: now() })].map((event) => ({
+    const events = [...sampleEvents({ count, seed })].map((event) => ({
       eventId: event.eventId,
       key: Buffer.from(recordKey(event), 'utf8'),
       value: encodeEvent(event),

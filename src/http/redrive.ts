@@ -82,6 +82,10 @@ export interface RedriveDeps {
   readonly now: () => number;
 }
 
+/**
+ * Trying letters again. The ledger makes it safe to do twice, so an answer that was lost is asked for again; one letter
+ * that somebody else closed or tried meanwhile is a 409, among many it is reported as changed.
+ */
 export function redriveRoutes(api: OpenAPIHono, deps: RedriveDeps): void {
   registerBody(api, 'Redrive', redrive);
   registerBody(api, 'BulkRedrive', bulk);

@@ -42,6 +42,7 @@ export async function serve(app: RequestHandler, { host, port, limits = SERVER_L
   };
 }
 
+/** Node's defaults leave a slow sender five minutes per request and any number of connections. */
 function createLimitedServer(app: RequestHandler, limits: ServerLimits): Server {
   const options = {
     headersTimeout: limits.headersMs,

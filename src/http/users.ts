@@ -45,6 +45,7 @@ const ordersRoute = createRoute({
   responses: { 200: json('A page of orders', pageOf(orderSummary).openapi('OrderPage')) },
 });
 
+/** Users and their orders. Throws 404 for a user that was never applied, however many orders wait for them. */
 export function userRoutes(api: OpenAPIHono, reads: Pick<Reads, 'user' | 'ordersOfUser'>): void {
   api.openapi(userRoute, async (c) => {
     const { id } = c.req.valid('param');

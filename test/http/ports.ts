@@ -5,6 +5,7 @@ import { type ApiDeps, createApi } from '../../src/http/api.ts';
 import type { HealthReport } from '../../src/http/health.ts';
 import { API_LIMITS } from '../../src/http/limits.ts';
 import type { ApiFailure } from '../../src/http/problem.ts';
+import { sampleEvents } from '../../src/producer/samples.ts';
 import type { EventStatus, OrderView, ProcessedEvent, Reads, UserView } from '../../src/reads.ts';
 
 /** The ports of the API as plain objects that hold a little of everything, and remember what they were asked to do. */
@@ -209,13 +210,7 @@ export function testApi({ reads: otherReads, deadLetters: otherLetters, ...chang
     loopbackOnly: true,
     now: () => NOW,
     newEventId: () => `0198f6d2-7c1e-7d5e-9a52-${String(++ids).padStart(12, '0')}`,
-    sampleEvents: ({ count, seed }) =>
-      Array.from({ length: count }, (_, n) => ({
-        eventId: `sample-${seed}-${n}`,
-        eventType: 'InventoryAdjusted' as const,
-        occurredAt: '2026-01-01T00:00:00.000Z',
-        payload: { sku: `sku-${n}`, delta: 1, reason: 'count' },
-      })),
+    sampleEvents,
     version: '1.2.3',
     letterDiscarded: (id) => note('letterDiscarded', id),
     failed: (failure) => void asked.failures.push(failure),
