@@ -30,9 +30,12 @@ export interface ConsumeLoop {
   /** What is remembered of each partition that was delivered so far. */
   readonly partitions: () => readonly PartitionState[];
   /** A problem seen from outside (the log's ends, the clocks): nothing is applied until it is gone. */
-  readonly pause: (partition: number, reason: PauseReason, detail: string) => void;
-  /** The stored position is not the remembered one, or a pause from outside is over: look again. */
-  readonly reconsider: (partition: number) => void;
+  readonly pause: (position: Position, reason: PauseReason, detail: string) => void;
+  /**
+   * The stored position is not the remembered one, or what was seen from outside is gone: look again. A stopped
+   * partition stays so until its position was changed or a delivery continues it.
+   */
+  readonly reconsider: (position: Position) => void;
 }
 
 /** How often a partition that waits for an operator is looked at again. */
@@ -48,8 +51,10 @@ export function createConsumeLoop(parts: ConsumeParts): ConsumeLoop {
     return state;
   }
 
-  function pause(state: PartitionState, reason: PauseReason, detail: string): Answer {
+  function pause(position: Position, reason: PauseReason, detail: string): Answer {
+    const state = stateOf(position.partition);
     distrust(state);
+    if (reason === 'stopped') state.stoppedAt = position.nextOffset;
     pausePartition(failureParts, state, { reason, detail, retryInMs: RECONSIDER_MS });
     return { do: 'retryAfter', ms: RECONSIDER_MS };
   }
@@ -68,16 +73,20 @@ export function createConsumeLoop(parts: ConsumeParts): ConsumeLoop {
     if (state.assignment !== delivery.assignment) distrust(state);
     state.assignment = delivery.assignment;
     if (state.pause?.reason === 'clock') return { do: 'retryAfter', ms: RECONSIDER_MS };
+    const pausedBefore = state.pause;
     let batch: LogBatch | null = null;
     try {
       const { log, position } = await openPosition(parts, state);
       const continuity = await checkContinuity(state, position, delivery, () => watermarksOf(state.partition));
       if (continuity.is === 'elsewhere') return { do: 'seek', position: continuity.seek };
-      if (continuity.is === 'broken') return pause(state, 'stopped', continuity.detail);
+      if (continuity.is === 'broken') return pause(position, 'stopped', continuity.detail);
       batch = cutBatch({ log, state, position, records: delivery.records }, parts);
-      if (batch === null) return { do: 'committed', next: endOf(delivery) };
       const started = parts.now();
-      return settle(state, batch, await parts.sink.applyBatch(batch), started);
+      const result = batch === null ? null : await parts.sink.applyBatch(batch);
+      // A pause that came from outside meanwhile is not over because this batch worked.
+      if (state.pause === pausedBefore) resumePartition(failureParts, state);
+      if (batch === null || result === null) return { do: 'committed', next: endOf(delivery) };
+      return settle(state, batch, result, started);
     } catch (error) {
       return afterFailure(failureParts, state, { batch, error });
     }
@@ -90,10 +99,9 @@ export function createConsumeLoop(parts: ConsumeParts): ConsumeLoop {
   }
 
   function settle(state: PartitionState, batch: LogBatch, result: BatchResult, started: number): Answer {
-    resumePartition(failureParts, state);
     if (result.fenced) return afterFence(state, batch);
     const { next: nextOffset, previousTimestamp } = batch;
-    state.position = { ...(state.position as Position), nextOffset, previousTimestamp };
+    if (state.position !== null) state.position = { ...state.position, nextOffset, previousTimestamp };
     state.sought = null;
     state.refused = null;
     state.batchLimit = Math.min(state.batchLimit * 2, parts.limits.maxRecords);
@@ -112,11 +120,13 @@ export function createConsumeLoop(parts: ConsumeParts): ConsumeLoop {
   return {
     handle,
     partitions: () => [...states.values()],
-    pause: (partition, reason, detail) => void pause(stateOf(partition), reason, detail),
-    reconsider: (partition) => {
+    pause: (position, reason, detail) => void pause(position, reason, detail),
+    reconsider: ({ partition, nextOffset }) => {
       const state = stateOf(partition);
+      const reason = state.pause?.reason;
       distrust(state);
-      if (state.pause?.reason === 'stopped' || state.pause?.reason === 'clock') resumePartition(failureParts, state);
+      const decided = reason === 'stopped' && state.stoppedAt !== nextOffset;
+      if (decided || reason === 'clock') resumePartition(failureParts, state);
     },
   };
 }

@@ -40,6 +40,8 @@ export interface PartitionState {
   races: number;
   /** A record that the database refuses, alone in its batch: it becomes a dead letter. */
   refused: { readonly offset: bigint; readonly message: string } | null;
+  /** The position at which it was stopped: while it is the same, no operator has decided. */
+  stoppedAt: bigint | null;
   pause: Pause | null;
 }
 
@@ -56,6 +58,7 @@ export function newPartition(partition: number, batchLimit: number): PartitionSt
     failures: 0,
     races: 0,
     refused: null,
+    stoppedAt: null,
     pause: null,
   };
 }

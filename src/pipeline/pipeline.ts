@@ -18,12 +18,15 @@ export type PipelineParts = Omit<ConsumeParts, 'lettersWaiting'> &
 export interface Pipeline {
   /** Rings the retry worker, after letters were redriven by hand. */
   readonly lettersWaiting: () => void;
+  /** What is remembered of the partitions that are assigned now. */
   readonly partitions: () => readonly PartitionState[];
   readonly retryFailure: RetryWorker['failure'];
   /** Why no progress is made, empty when it is. */
   readonly problems: () => readonly string[];
   /** Looks at positions, progress and clocks now, not only every 15 s. */
   readonly look: () => Promise<void>;
+  /** Whether a part of it never will work again. */
+  readonly failed: () => boolean;
   /** Rejects when a part of it never will work again; resolves after `stop`. */
   readonly ended: Promise<void>;
   /** Finishes the batches under way. Called twice it is the same promise. */
@@ -49,21 +52,30 @@ export async function startPipeline(parts: PipelineParts): Promise<Pipeline> {
   consumption = await parts.eventLog.consume(loop.handle);
   const retries = startRetryWorker({ ...parts, lettersWaiting, wakeup, caughtUp: watch.caughtUp });
   const watching = every(parts.watchEveryMs ?? WATCH_MS, watch.look);
-  const standingStill = (): boolean => loop.partitions().some(({ pause }) => pause !== null);
+  // What is remembered of a partition that went to another consumer is no problem of this one.
+  const partitions = (): PartitionState[] => {
+    const assigned = new Set(consumption?.assigned() ?? []);
+    return loop.partitions().filter(({ partition }) => assigned.has(partition));
+  };
+  const standingStill = (): boolean => partitions().some(({ pause }) => pause !== null);
   const pruning = every(parts.pruneEveryMs ?? PRUNE_MS, () => prune({ ...parts, standingStill }));
 
   const ended = Promise.all([consumption.ended, retries.ended]).then(() => {});
+  let failed = false;
   // Whoever awaits `ended` sees the failure; nobody may be waiting yet.
-  ended.catch(() => {});
+  ended.catch(() => {
+    failed = true;
+  });
   let stopped: Promise<void> | null = null;
   const running = consumption;
 
   return {
     lettersWaiting,
-    partitions: loop.partitions,
+    partitions,
     retryFailure: retries.failure,
-    problems: () => [...pausedPartitions(loop.partitions()), ...retryProblem(retries), ...watch.problems()],
+    problems: () => [...pausedPartitions(partitions()), ...retryProblem(retries), ...watch.problems()],
     look: watch.look,
+    failed: () => failed,
     ended,
     stop: () => {
       stopped ??= Promise.all([watching.stop(), pruning.stop(), running.stop(), retries.stop()]).then(() => {});

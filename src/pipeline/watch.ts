@@ -51,10 +51,12 @@ export function createWatch(parts: WatchParts): Watch {
       const remembered = rememberedOffsets(parts.loop);
       const { positions } = await openPositions(parts);
       const watermarks = byPartition(await parts.eventLog.watermarks());
-      const assigned = new Set(parts.consumption()?.assigned() ?? []);
+      const consumption = parts.consumption();
+      const assigned = new Set(consumption?.assigned() ?? []);
       const lags = positions.map((position) => toLag(position, watermarks.get(position.partition), assigned));
       parts.emit({ kind: 'positions-checked', topic: parts.eventLog.topic, partitions: lags });
-      const mine = positions.filter(({ partition }) => assigned.has(partition));
+      // Before consuming begins any partition may become ours, and nothing must be applied to it before the next look.
+      const mine = positions.filter(({ partition }) => consumption === null || assigned.has(partition));
       for (const position of mine) {
         const moved = remembered.get(position.partition) !== position.nextOffset;
         supervise(position, { watermarks: watermarks.get(position.partition), clock, moved });
@@ -75,10 +77,10 @@ export function createWatch(parts: WatchParts): Watch {
     const { watermarks, clock, moved } = seen;
     const outside = watermarks === undefined ? null : outsideLog(position, watermarks);
     const state = parts.loop.partitions().find((s) => s.partition === partition);
-    if (clock !== null) parts.loop.pause(partition, 'clock', clock);
-    else if (outside?.is === 'broken') parts.loop.pause(partition, 'stopped', outside.detail);
-    else if (state !== undefined && needsAnotherLook(state, position, moved)) {
-      parts.loop.reconsider(partition);
+    if (clock !== null) parts.loop.pause(position, 'clock', clock);
+    else if (outside?.is === 'broken') parts.loop.pause(position, 'stopped', outside.detail);
+    else if (isOverlooked(state, position, watermarks) || needsAnotherLook(state, position, moved)) {
+      parts.loop.reconsider(position);
       parts.consumption()?.seek(partition, nextOffset > 0n ? nextOffset - 1n : 0n);
     }
   }
@@ -106,11 +108,18 @@ export function createWatch(parts: WatchParts): Watch {
   };
 }
 
+/** Never delivered although records are unread: the log may remember a later position than a restored database. */
+function isOverlooked(state: PartitionState | undefined, stored: Position, log: Watermarks | undefined): boolean {
+  const delivered = state !== undefined && !Number.isNaN(state.assignment);
+  return !delivered && log !== undefined && stored.nextOffset < log.end;
+}
+
 /**
  * Whether an operator moved the position while nothing was delivered. `moved`: it already differed from what was
  * remembered before it was read, so it is not just a batch that was committed meanwhile.
  */
-function needsAnotherLook(state: PartitionState, stored: Position, moved: boolean): boolean {
+function needsAnotherLook(state: PartitionState | undefined, stored: Position, moved: boolean): boolean {
+  if (state === undefined) return false;
   if (state.pause?.reason === 'stopped' || state.pause?.reason === 'clock') return true;
   if (state.position === null || state.busy) return false;
   return moved && state.position.nextOffset !== stored.nextOffset;
