@@ -112,15 +112,17 @@ test('the checker takes a run with every fault at once', () => {
 });
 
 test('a stream of 300,000 events is fast and needs no memory to speak of', () => {
-  const started = performance.now();
+  const before = process.cpuUsage();
   let records = 0;
   let heap = 0;
   for (const _ of generate({ ...EVERYTHING, count: 300_000, users: 20_000 })) {
     records += 1;
     if (records % 10_000 === 0) heap = Math.max(heap, process.memoryUsage().heapUsed);
   }
-  // Alone it makes 400,000 a second in 25 MiB; the margins are for a busy machine and what the test runner holds.
-  expect(records / ((performance.now() - started) / 1_000)).toBeGreaterThan(50_000);
+  // It makes 400,000 a second in 25 MiB. Time on the processor counts, for others work on this machine; the margins are
+  // for a slow one and for what the test runner holds.
+  const { user, system } = process.cpuUsage(before);
+  expect(records / ((user + system) / 1_000_000)).toBeGreaterThan(50_000);
   expect(heap).toBeLessThan(256 * 1_024 * 1_024);
 });
 
