@@ -28,8 +28,6 @@ export function createLetterGauges(registry: Registry, now: () => number): Lette
     } catch {
       // The order store's own metrics, health and log lines say why.
       errors.inc();
-    } finally {
-      asking = null;
     }
   }
 
@@ -37,7 +35,9 @@ export function createLetterGauges(registry: Registry, now: () => number): Lette
     if (source === null) return;
     if (asking === null && now() - askedAt >= CACHED_MS) {
       askedAt = now();
-      asking = ask(source);
+      asking = ask(source).finally(() => {
+        asking = null;
+      });
     }
     if (asking !== null) await atMost(WAIT_MS, asking);
   }

@@ -197,14 +197,33 @@ describe('dead letters', () => {
     expect((await metrics.text()).body).not.toContain('canary');
   });
 
-  test('a store that throws at once or hangs costs no scrape either', async () => {
+  test('a store that throws at once is asked again', async () => {
     metrics.countLetters(() => {
       throw new Error('closed');
     });
     expect((await metrics.text()).body).toContain('build_info');
+    expect(await samples('metrics_scrape_errors_total')).toEqual({ '': 1 });
     now += 15_000;
-    metrics.countLetters(() => new Promise(() => {}));
+    metrics.countLetters(async () => [count('parked', 2)]);
+    expect(await samples('dead_letters')).toEqual({ 'state=parked reason=INVALID_JSON': 2 });
+  });
+
+  test('a store that hangs costs no scrape, is not asked twice, and is heard when it answers', async () => {
+    let answer: (counts: LetterCount[]) => void = () => {};
+    const hanging = new Promise<LetterCount[]>((resolve) => {
+      answer = resolve;
+    });
+    let asked = 0;
+    metrics.countLetters(() => {
+      asked += 1;
+      return hanging;
+    });
     expect((await metrics.text()).body).toContain('build_info');
+    now += 15_000;
+    const scrape = samples('dead_letters');
+    answer([count('dead', 1)]);
+    expect(await scrape).toEqual({ 'state=dead reason=INVALID_JSON': 1 });
+    expect(asked).toBe(1);
   });
 });
 
