@@ -1,6 +1,6 @@
 import type { BatchResult, LogBatch, Outcome } from '../batch.ts';
 import type { LogRecord } from '../event-log.ts';
-import type { Decoded } from '../events/index.ts';
+import { type Decoded, type EventType, isEventType } from '../events/index.ts';
 import type { Fact, RecordFact } from './facts.ts';
 
 /** What observers are told of a batch that was applied. */
@@ -25,7 +25,7 @@ function recordFact(content: Decoded, received: LogRecord, outcome: Outcome, let
   const letterId = `${received.topic}:${received.partition}:${received.offset}${letterSuffix}`;
   return {
     eventId: event?.eventId ?? (content.kind === 'rejection' ? content.rejection.eventId : null),
-    eventType: event?.eventType ?? 'unknown',
+    eventType: typeOf(content),
     status: outcome.status as RecordFact['status'],
     reason: isLetter ? outcome.reason : null,
     waitingFor: isLetter ? outcome.waitingFor : null,
@@ -33,4 +33,11 @@ function recordFact(content: Decoded, received: LogRecord, outcome: Outcome, let
     traceparent: event?.traceparent ?? null,
     timestamp: received.timestamp,
   };
+}
+
+/** A type that the contract knows; what a stranger calls it is not told, for it would become a label. */
+function typeOf(content: Decoded): EventType | 'unknown' {
+  if (content.kind === 'event') return content.event.eventType;
+  const type = content.kind === 'rejection' ? content.rejection.eventType : null;
+  return type !== null && isEventType(type) ? type : 'unknown';
 }
