@@ -1,0 +1,37 @@
+import { connectPostgres } from '../../src/order-store/postgres/connection.ts';
+
+/**
+ * Which servers this run may use. A server is used when its variable names it; a server that REQUIRE_SERVICES names
+ * and that is not there fails the run, so that no test is skipped unnoticed.
+ */
+const SERVICES: Readonly<Record<string, { variable: string; check: (address: string) => Promise<void> }>> = {
+  postgres: {
+    variable: 'TEST_POSTGRES_URL',
+    check: async (url) => {
+      const sql = connectPostgres({ url, maxConnections: 1 });
+      try {
+        await sql.query('select 1 as one');
+      } finally {
+        await sql.close();
+      }
+    },
+  },
+};
+
+/** vitest's global set-up: runs once, before any test file. */
+export async function setup(): Promise<void> {
+  const required = (process.env['REQUIRE_SERVICES'] ?? '').split(',').filter((name) => name !== '');
+  for (const name of required) {
+    if (SERVICES[name] === undefined) throw new Error(`REQUIRE_SERVICES names ${name}, which no test knows`);
+  }
+  for (const [name, { variable, check }] of Object.entries(SERVICES)) {
+    const address = process.env[variable];
+    if (address === undefined) {
+      if (required.includes(name)) throw new Error(`REQUIRE_SERVICES names ${name}, but ${variable} is not set`);
+      continue;
+    }
+    await check(address).catch((error: unknown) => {
+      throw new Error(`${variable} names a server that does not answer: ${String(error)}`);
+    });
+  }
+}
