@@ -167,7 +167,7 @@ create index dead_letters_rejected_rows on store.dead_letters (log_no, partition
   where reason = 'ROW_REJECTED';
 -- Retention: closed letters that still have bytes.
 create index dead_letters_closed on store.dead_letters (closed_at)
-  where closed_at is not null and payload is not null;
+  where closed_at is not null and (payload is not null or edited_payload is not null);
 
 -- Who did what to a letter. No foreign key: a quarantine is written down before its letter exists.
 create table store.dead_letter_actions (

@@ -31,7 +31,7 @@ declare
   ids text[] := array(
     select id from store.dead_letters
     where closed_at < before
-      and payload is not null
+      and (payload is not null or edited_payload is not null)
     order by closed_at
     limit max_rows);
 begin

@@ -1,5 +1,6 @@
 -- Leases letters that are due: they are due again after the lease unless an attempt decides otherwise. The revision
--- stays, for nothing about the letter changed. Gives the ids; at most max_bytes of payload, but one letter at least.
+-- stays, for nothing about the letter changed. Gives the ids, longest due first; at most max_bytes of payload, but one
+-- letter at least.
 create or replace function store.claim_due_letters(max_letters integer, max_bytes bigint, lease_ms integer)
   returns setof text
   language sql
@@ -19,11 +20,13 @@ as $$
     select id, row_number() over due_first as rank, sum(payload_bytes) over due_first as bytes
     from due
     window due_first as (order by next_attempt_at, id)
+  ), leased as (
+    update store.dead_letters
+    set next_attempt_at = clock_timestamp() + make_interval(secs => lease_ms / 1000.0)
+    where id = any (array(select id from fitting where rank = 1 or bytes <= max_bytes))
+    returning id
   )
-  update store.dead_letters
-  set next_attempt_at = clock_timestamp() + make_interval(secs => lease_ms / 1000.0)
-  where id = any (array(select id from fitting where rank = 1 or bytes <= max_bytes))
-  returning id
+  select f.id from fitting f join leased l on l.id = f.id order by f.rank
 $$;
 
 -- Moves the next attempt of an open letter that cannot be tried now, so that it blocks no other.
