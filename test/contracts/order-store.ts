@@ -3,7 +3,12 @@ import type { OrderStore } from '../../src/order-store.ts';
 import { batchesContract } from '../order-store/contract/batches.ts';
 import { emailsContract } from '../order-store/contract/emails.ts';
 import { ledgerContract } from '../order-store/contract/ledger.ts';
+import { lettersContract } from '../order-store/contract/letters.ts';
+import { positionsContract } from '../order-store/contract/positions.ts';
+import { readsContract } from '../order-store/contract/reads.ts';
+import { redriveContract } from '../order-store/contract/redrive.ts';
 import { referencesContract } from '../order-store/contract/references.ts';
+import { retentionContract } from '../order-store/contract/retention.ts';
 import { versionsContract } from '../order-store/contract/versions.ts';
 import { driveStore, type StoreDriver, type StoreProbe } from '../support/store-driver.ts';
 
@@ -44,6 +49,11 @@ export function orderStoreContract(factory: ContractFactory): void {
     describe('a batch', () => batchesContract(driver));
     describe('e-mails', () => emailsContract(driver));
     describe('the ledger', () => ledgerContract(driver));
+    describe('letters', () => lettersContract(driver));
+    describe('positions', () => positionsContract(driver));
+    describe('retention', () => retentionContract(driver));
+    describe('reads', () => readsContract(driver));
+    describe('redrive', () => redriveContract(driver));
     describe('references', () => referencesContract(driver));
     describe('versions', () => versionsContract(driver));
   });
