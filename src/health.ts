@@ -1,6 +1,7 @@
 import type { HealthReport, PartHealth } from './http/health.ts';
 import type { LatencyWindow } from './observability/latency-window.ts';
 import type { Reach } from './observability/reachability.ts';
+import { cleanErrorText } from './observability/redact.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
 
 export interface HealthParts {
@@ -13,7 +14,8 @@ export interface HealthParts {
 
 /**
  * How each part is. An outage of a server is `degraded`: the service waits and a restart would not help. `down` is what
- * only a restart mends; the process ends by itself then, so it is seen for a moment at most.
+ * only a restart mends; the process ends by itself then, so it is seen for a moment at most. The route is open to all:
+ * texts of errors lose what may be secret or personal.
  */
 export function createHealth(parts: HealthParts): () => HealthReport {
   return () => {
@@ -31,7 +33,7 @@ export function createHealth(parts: HealthParts): () => HealthReport {
 }
 
 function reached(kind: string, reach: Reach, detail: PartHealth['detail'] = {}): PartHealth {
-  const problem = reach.detail === null ? {} : { problem: reach.detail };
+  const problem = reach.detail === null ? {} : { problem: cleanErrorText(reach.detail) };
   return {
     status: reach.reachable ? 'up' : 'degraded',
     since: iso(reach.since),
@@ -52,14 +54,14 @@ function consumerHealth(pipeline: Pipeline | null, startedAt: number): PartHealt
   return {
     status: 'degraded',
     since: iso(since),
-    detail: { pausedPartitions: partitions, reason: first.reason, problem: first.detail },
+    detail: { pausedPartitions: partitions, reason: first.reason, problem: cleanErrorText(first.detail) },
   };
 }
 
 function retryHealth(pipeline: Pipeline | null, startedAt: number): PartHealth {
   const failure = pipeline?.retryFailure() ?? null;
   if (failure === null) return { status: 'up', since: iso(startedAt), detail: {} };
-  return { status: 'degraded', since: iso(failure.since), detail: { problem: failure.detail } };
+  return { status: 'degraded', since: iso(failure.since), detail: { problem: cleanErrorText(failure.detail) } };
 }
 
 function worst(parts: readonly PartHealth[]): HealthReport['status'] {

@@ -7,6 +7,7 @@ import { API_LIMITS } from './http/limits.ts';
 import { type HttpServer, serve } from './http/server.ts';
 import type { Logger } from './observability/logger.ts';
 import { createObservation, type Observation } from './observability/observation.ts';
+import { cleanErrorText } from './observability/redact.ts';
 import type { AttemptParts } from './pipeline/attempt.ts';
 import type { BatchLimits } from './pipeline/cut-batch.ts';
 import { type Pipeline, startPipeline } from './pipeline/pipeline.ts';
@@ -133,7 +134,7 @@ function apiParts(
     }),
     readiness: () => {
       const reasons = pipeline()?.problems() ?? ['the service is starting'];
-      return { ready: reasons.length === 0, reasons };
+      return { ready: reasons.length === 0, reasons: reasons.map(cleanErrorText) };
     },
   };
 }
