@@ -34,11 +34,12 @@ function numberAt(text: string, from: number, length: number): number {
   return value;
 }
 
+/** The first three decimals of the seconds; a zone that comes sooner ends them. */
 function milliseconds(text: string): number {
   if (text[19] !== '.') return 0;
-  const digits = /\d{1,3}/y;
-  digits.lastIndex = 20;
-  return Number((digits.exec(text)?.[0] ?? '').padEnd(3, '0'));
+  const isDigit = (i: number) => text.charCodeAt(i) >= 48 && text.charCodeAt(i) <= 57;
+  const count = !isDigit(21) ? 1 : !isDigit(22) ? 2 : 3;
+  return numberAt(text, 20, count) * 10 ** (3 - count);
 }
 
 /** Milliseconds ahead of UTC of a zone like +02:00 or Z; null for one that no clock has. */

@@ -6,11 +6,11 @@ const MAX_EMAIL_UNITS = 254;
 const EMAIL = `must be an e-mail address of at most ${MAX_EMAIL_UNITS} characters without white space`;
 
 /**
- * The form of an e-mail address that is unique: NFC and lower case by the Unicode tables, not by a database's locale,
- * so that both databases agree on it. Normalised once more at the end, for lower case can undo NFC.
+ * The form of an e-mail address that is unique: lower case by the Unicode tables, not by a database's locale, and NFC.
+ * In this order, for lower case can undo NFC: J with a caron has no code point of its own, the small one has.
  */
 export function emailKey(email: string): string {
-  return email.normalize('NFC').toLowerCase().normalize('NFC');
+  return email.toLowerCase().normalize('NFC');
 }
 
 /** Deliberately loose: whether mail arrives is for nobody here to say. Lower case may be longer than what was given. */

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { decodeRecord, EVENT_TYPES, encodeEvent, exampleEvent, recordKey, toRow } from '../../src/events/index.ts';
+import {
+  decodeRecord,
+  EVENT_TYPES,
+  encodeEvent,
+  entityId,
+  exampleEvent,
+  recordKey,
+  toRow,
+} from '../../src/events/index.ts';
 import { decode, event, LIMITS, NOW, utf8, verdict, withPayload } from './fixtures.ts';
 
 const ORDER = JSON.stringify(event('OrderPlaced'));
@@ -109,6 +117,15 @@ describe('record keys', () => {
       expect(verdict(decode(sent, { key: other }))).toBe('KEY_MISMATCH');
     }
   });
+});
+
+it.each([
+  ['UserCreated', 'user-1'],
+  ['OrderPlaced', 'order-1'],
+  ['PaymentSettled', 'payment-1'],
+  ['InventoryAdjusted', 'MUG-350'],
+] as const)('the entity of %s is %s', (eventType, id) => {
+  expect(entityId(exampleEvent(eventType))).toBe(id);
 });
 
 describe('a rejection', () => {

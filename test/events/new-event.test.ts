@@ -20,6 +20,9 @@ describe.each(EVENT_TYPES)('a posted %s', (eventType) => {
     expect(checkEvent(withIdentity({ ...rest, eventId }, IDENTITY), LIMITS, NOW)).toMatchObject({
       problems: [{ path: 'occurredAt', reason: 'INVALID_ENVELOPE' }],
     });
+    expect(checkEvent(withIdentity({ ...rest, occurredAt }, IDENTITY), LIMITS, NOW)).toMatchObject({
+      problems: [{ path: 'eventId', reason: 'INVALID_ENVELOPE' }],
+    });
   });
 
   it('keeps the id and time it came with', () => {
