@@ -125,7 +125,8 @@ it.each([
   ['PaymentSettled', 'payment-1'],
   ['InventoryAdjusted', 'MUG-350'],
 ] as const)('the entity of %s is %s', (eventType, id) => {
-  expect(entityId(exampleEvent(eventType))).toBe(id);
+  const decoded = decode(exampleEvent(eventType));
+  expect(decoded.kind === 'event' && entityId(decoded.event)).toBe(id);
 });
 
 describe('a rejection', () => {
