@@ -68,7 +68,7 @@ export function isNewer(a: Stamp, b: Stamp): boolean {
 
 /** E-mails with equal keys are one e-mail. */
 export function emailKeyOf(email: string): string {
-  return email.normalize('NFC').toLowerCase();
+  return email.toLowerCase().normalize('NFC');
 }
 
 interface Stamp {
