@@ -4,7 +4,8 @@ export type Random = () => number;
 const LETTER_STEPS_MS = [100, 300, 1000];
 const LETTER_MAX_MS = 5 * 60_000;
 const OUTAGE_FIRST_MS = 250;
-const OUTAGE_MAX_MS = 30_000;
+/** Two thirds of the 15 s within which consuming goes on once the server is back; a probe each 10 s is no load. */
+const OUTAGE_MAX_MS = 10_000;
 
 /**
  * When a parked letter is tried again, in ms: 100, 300, 1000, then doubling to 5 minutes, each 10 % to either side so
@@ -18,7 +19,7 @@ export function letterBackoff(attempts: number, random: Random): number {
 }
 
 /**
- * How long to wait for a server that is away, in ms: anything up to a bound that doubles to 30 s (full jitter, so that
+ * How long to wait for a server that is away, in ms: anything up to a bound that doubles to 10 s (full jitter, so that
  * many services do not return at once), but never less than a tenth of it: a busy loop helps nobody.
  */
 export function outageBackoff(failures: number, random: Random): number {
