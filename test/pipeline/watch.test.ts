@@ -123,6 +123,21 @@ describe('the watch', () => {
     await pipeline.stop();
   });
 
+  test('a paused partition that goes to another consumer is no problem of this one any more', async () => {
+    let mine = [0, 1];
+    const consume: MemoryLog['consume'] = async (handler) => ({
+      ...(await log.consume(handler)),
+      assigned: () => mine,
+    });
+    append(1, 1);
+    faulty.fail({ method: 'applyBatch', error: failure('outage') });
+    const pipeline = await runPipeline({ ...log, consume }, { sink: faulty.sink });
+    await eventually('the pause', () => pipeline.problems().join().includes('partition 1 is paused'));
+    mine = [0];
+    expect(pipeline.problems()).toEqual([]);
+    await pipeline.stop();
+  });
+
   test('a store that cannot be asked is a problem, with the reason, and one that answers again is none', async () => {
     const pipeline = await runPipeline(log, { sink: faulty.sink });
     const end = faulty.fail({ method: 'now', error: failure('outage') });
