@@ -72,8 +72,8 @@ function eventRow(event: Event, record: BatchRecord & { readonly received?: LogR
     eventType: event.eventType,
     entityId: entityId(event),
     occurredAt: event.occurredAt,
-    twinOf: record.twinOf,
-    sameBody: record.sameBody,
+    // Absent for nearly every event: what is not there need not be parsed.
+    ...(record.twinOf !== null && { twinOf: record.twinOf, sameBody: record.sameBody }),
     ...columns(event),
   };
 }

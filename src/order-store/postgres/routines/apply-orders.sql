@@ -5,8 +5,9 @@ create or replace function store.apply_orders(
   language plpgsql
 as $$
 declare
-  orders  store.batch_event[] := array(select e from unnest(events) e where e.event_type = 'OrderPlaced');
-  applied integer[];
+  orders   store.batch_event[] := array(select e from unnest(events) e where e.event_type = 'OrderPlaced');
+  applied  integer[];
+  replaced text[];
 begin
   outcomes := '{}';
   wake := '{}';
@@ -58,21 +59,25 @@ begin
            else row (d.n, d.status, null, null)::store.outcome
          end),
          coalesce(array_agg('order:' || d.order_id) filter (where d.status = 'applied' and not d.existed), '{}'),
-         coalesce(array_agg(d.n) filter (where d.status = 'applied'), '{}')
-  into outcomes, wake, applied
+         coalesce(array_agg(d.n) filter (where d.status = 'applied'), '{}'),
+         coalesce(array_agg(d.order_id) filter (where d.status = 'applied' and d.existed), '{}')
+  into outcomes, wake, applied, replaced
   from decided d;
 
   perform store.replace_items(array(
-    select o from unnest(orders) o join unnest(applied) a (n) on a.n = o.n));
+    select o from unnest(orders) o join unnest(applied) a (n) on a.n = o.n), replaced);
 end
 $$;
 
--- The items of the orders that changed. The order's row is locked by its upsert, so nobody else writes its items.
-create or replace function store.replace_items(orders store.batch_event[]) returns void
+-- The items of the orders that changed. Only orders that were there before have items to delete. One that another batch
+-- created since then has them too: inserting its first line again violates the key, and the whole batch runs again.
+create or replace function store.replace_items(orders store.batch_event[], replaced text[]) returns void
   language plpgsql
 as $$
 begin
-  delete from store.order_items where order_id = any (array(select order_id from unnest(orders)));
+  if cardinality(replaced) > 0 then
+    delete from store.order_items where order_id = any (replaced);
+  end if;
   insert into store.order_items (order_id, line_no, sku, quantity, unit_price)
   select o.order_id, i.line_no, i.item ->> 0, (i.item ->> 1)::integer, (i.item ->> 2)::numeric
   from unnest(orders) o
