@@ -1,7 +1,7 @@
 import type { Batch, BatchRecord, LetterBatch, LogBatch } from '../batch.ts';
 import type { LogRecord } from '../event-log.ts';
 import { type Event, entityId, toRow } from '../events/index.ts';
-import { base64, letterId, storableRecord, storableRejection } from './storable.ts';
+import { base64, letterId, storableRecord, storableRejection, storableTime } from './storable.ts';
 
 /**
  * A batch as the parameters of the apply_batch routine, in either dialect: what to do, and the records as received,
@@ -22,7 +22,7 @@ function logBatch(batch: LogBatch): object {
       partition: batch.partition,
       expected: batch.expected.toString(),
       next: batch.next.toString(),
-      previousTimestamp: new Date(batch.previousTimestamp).toISOString(),
+      previousTimestamp: storableTime(batch.previousTimestamp),
     },
     retryInMs: batch.retryInMs,
     ...contents(batch.records),

@@ -12,11 +12,22 @@ const MAX_PAYLOAD_BYTES = 8 * 1024 * 1024;
 const MAX_ERROR_UNITS = 1000;
 const MAX_PATH_UNITS = 200;
 const ID = /^[A-Za-z0-9][\x21-\x7e]{0,63}$/;
+/** What timestamptz and datetime2 both hold. */
+const EARLIEST = Date.parse('0001-01-01T00:00:00.000Z');
+const LATEST = Date.parse('9999-12-31T23:59:59.999Z');
 const UNSTORABLE = /[\0\p{Surrogate}]/gu;
 
 /** "topic:partition:offset", with a suffix for every log of a topic but the first. */
 export function letterId(record: { topic: string; partition: number; offset: bigint }, log: KnownLog): string {
   return `${record.topic}:${record.partition}:${record.offset}${log.letterSuffix}`;
+}
+
+/**
+ * The time of a record (ms) as text, null if a database cannot hold it. Producers set it to anything, microseconds and
+ * nanoseconds above all, and a time that cannot be stored must not stop the partition.
+ */
+export function storableTime(timestamp: number): string | null {
+  return timestamp >= EARLIEST && timestamp <= LATEST ? new Date(timestamp).toISOString() : null;
 }
 
 /** A record as received, as a row of the batch's JSON. */
@@ -25,7 +36,7 @@ export function storableRecord(record: LogRecord, id: string): object {
   return {
     id,
     offset: record.offset.toString(),
-    timestamp: new Date(record.timestamp).toISOString(),
+    timestamp: new Date(Math.min(Math.max(record.timestamp, EARLIEST), LATEST)).toISOString(),
     key: base64(record.key),
     payload: base64(kept),
     payloadBytes: record.value?.length ?? 0,

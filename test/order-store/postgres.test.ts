@@ -231,6 +231,26 @@ describe.skipIf(postgresServer === null)('order store on a PostgreSQL server', (
     expect(positions[0]?.[0]?.nextOffset).toBeLessThan(4n);
   });
 
+  test('a consumer that sees more partitions than the first one begins those at their start', async () => {
+    const log = await driver.store.sink.openLog('new', TOPIC);
+    const beginning = (partition: number, begin: bigint) => ({ partition, begin, start: 1n });
+    const first = await holder();
+    await first.store.sink.beginPartitions(log, [beginning(0, 7n)]);
+    const second = session().store.sink.beginPartitions(log, [beginning(0, 9n), beginning(1, 9n)]);
+    await untilBlocked();
+    await first.commit();
+    expect((await second).map(({ nextOffset }) => nextOffset)).toEqual([7n, 1n]);
+  });
+
+  test('of two logs of a new topic that are opened at once only the first has plain letter ids', async () => {
+    const first = await holder();
+    expect(await first.store.sink.openLog('one', 'new-topic')).toMatchObject({ letterSuffix: '' });
+    const second = session().store.sink.openLog('two', 'new-topic');
+    await untilBlocked();
+    await first.commit();
+    expect((await second).letterSuffix).not.toBe('');
+  });
+
   describe('a login that may only execute and select', () => {
     const login = `op_login_${process.pid}_${Date.now()}`;
     beforeAll(async () => {

@@ -70,6 +70,21 @@ export function batchesContract(driver: Driver): void {
     });
   });
 
+  test.each([1.7e18, 1.7e15, -1, -1e15, Number.MAX_SAFE_INTEGER])(
+    'a record that its producer gave the time %d is applied or dead-lettered like any other',
+    async (timestamp) => {
+      const { next, store, log } = driver();
+      const batch = next([user('u1'), { key: null, value: null }]);
+      const records = batch.records.map((record) => ({ ...record, received: { ...record.received, timestamp } }));
+      const outcomes = await applied(store, { ...batch, records, previousTimestamp: timestamp });
+      expect(outcomes).toEqual(['applied', 'dead EMPTY_VALUE']);
+      // A time that no database can hold is not remembered, rather than remembered as another one.
+      const [position] = await store.sink.positions(log);
+      expect([timestamp, null]).toContain(position?.previousTimestamp);
+      expect((await store.deadLetters.get('order-events:0:1'))?.recordTimestamp).toMatch(/^\d{4}-\d\d-\d\dT/);
+    },
+  );
+
   test('the same stretch again is fenced and changes nothing', async () => {
     const { next, store, probe } = driver();
     const batch = next([user('u1'), adjustment('s1', 5), order('o1', 'nobody')]);

@@ -207,6 +207,17 @@ export function redriveContract(driver: Driver): void {
     }) => store.deadLetters.select({ failedBefore }, { limit: 100, maxBytes: 1e6, after: null, ...page });
     const offsets = (letters: readonly OpenLetter[]) => letters.map(({ received }) => Number(received.offset));
     expect(offsets(await select({}))).toEqual([0, 1, 2, 4, 5]);
+    const kinds = [
+      { reason: 'EMPTY_VALUE' },
+      { state: 'parked' },
+      { eventType: 'UserCreated' },
+      { entityId: 'u1' },
+    ] as const;
+    for (const filter of kinds) {
+      expect(
+        await store.deadLetters.select({ failedBefore, ...filter }, { limit: 9, maxBytes: 9, after: null }),
+      ).toEqual([]);
+    }
     expect(offsets(await select({ maxBytes: 1 }))).toEqual([0]);
     expect(offsets(await select({ maxBytes: 250 }))).toEqual([0, 1]);
     const first = await select({ limit: 2 });

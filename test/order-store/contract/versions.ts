@@ -65,6 +65,8 @@ export function versionsContract(driver: Driver): void {
       const later = (await store.sink.now()) + 60_000;
       expect(await store.sink.prune({ ledgerBefore: later, payloadsBefore: later })).toMatchObject({ ledgerRows: 3 });
       expect(await apply([current])).toEqual(['stale']);
+      await store.sink.prune({ ledgerBefore: later, payloadsBefore: later });
+      expect(await apply([version({ at: 9, eventId: current.eventId }, 'NEW')])).toEqual(['stale']);
       expect(mark(await probe.dump())).toBe('MID');
     });
   });

@@ -1,10 +1,12 @@
--- The newest generation of a log, registered if it was never seen.
+-- The newest generation of a log, registered if it was never seen. One log of a topic at a time: of two that do not see
+-- each other yet both would count as the first, and their letters would have the same ids.
 create or replace function store.open_log(log_source text, log_topic text) returns jsonb
   language plpgsql
   security definer
   set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform pg_advisory_xact_lock(hashtext('order-pipeline log'), hashtext(log_topic));
   insert into store.logs (source, topic, generation)
   select log_source, log_topic, 1
   where not exists (select 1 from store.logs where source = log_source and topic = log_topic)
