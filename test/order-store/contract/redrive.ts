@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { OpenLetter } from '../../../src/batch.ts';
 import type { Driver } from '../../contracts/order-store.ts';
-import { bytesOf, letterBatch, order, user } from '../../support/records.ts';
+import { adjustment, bytesOf, letterBatch, order, user } from '../../support/records.ts';
 import { applied, openLetter } from '../../support/store-driver.ts';
 
 const FIRST = 'order-events:0:0';
@@ -51,6 +51,15 @@ export function redriveContract(driver: Driver): void {
     await apply([user('u1')], 1);
     await applied(store, letterBatch([await openLetter(store, FIRST)], { action: 'retry' }));
     expect((await details())?.actions).toMatchObject([{ outcome: 'dead MISSING_REFERENCE' }, { outcome: 'applied' }]);
+  });
+
+  test('an attempt by the retry worker that leaves a letter dead for another reason is written down', async () => {
+    const { apply, store } = driver();
+    await apply([user('u1'), user('u2', { email: 'u1@example.com', eventId: 'same' })]);
+    await apply([adjustment('s1', 1, { eventId: 'same' })], 1);
+    const letter = await openLetter(store, 'order-events:0:1');
+    expect(await applied(store, letterBatch([letter], { action: 'retry' }))).toEqual(['dead ID_CONFLICT']);
+    expect((await details(letter.id))?.actions).toMatchObject([{ action: 'retry', outcome: 'dead ID_CONFLICT' }]);
   });
 
   test('an attempt by a person that fails again is written down too', async () => {
