@@ -3,7 +3,7 @@ import type { KnownLog } from '../../src/batch.ts';
 import type { EventLog } from '../../src/event-log.ts';
 import { openPositions } from '../../src/pipeline/positions.ts';
 import { backUp } from '../support/backup.ts';
-import { faultySink } from '../support/faulty.ts';
+import { failure, faultySink } from '../support/faulty.ts';
 import { createMemoryLog, type MemoryLog } from '../support/memory-log.ts';
 import { caughtUp, eventually, runPipeline, type SteppedReader, send, stepReader } from '../support/pipeline-driver.ts';
 import { adjustment, bytesOf, type Sent } from '../support/records.ts';
@@ -137,6 +137,34 @@ describe.each(storeFactories)('positions on $name', (factory) => {
       await read.step();
       expect(await read.step()).toMatchObject({ do: 'retryAfter' });
       expect(read.loop.partitions()[0]?.pause).toMatchObject({ reason: 'stopped' });
+      expect(read.loop.partitions()[0]?.pause?.detail).toContain('LOG_RESTARTED');
+      expect(await quantity()).toBe(1);
+    });
+
+    test('with more records: noticed when the partition is only assigned anew', async () => {
+      const read = reader();
+      append([1]);
+      await read.drain();
+      log.restart();
+      clock += 5;
+      append([2, 4]);
+      read.reassign(1n);
+      await read.step();
+      await read.step();
+      expect(read.loop.partitions()[0]?.pause?.detail).toContain('LOG_RESTARTED');
+      expect(await quantity()).toBe(1);
+    });
+
+    test('with more records: noticed after an outage, before anything is applied', async () => {
+      const faulty = faultySink(opened.store.sink);
+      const read = stepReader(log, faulty.sink);
+      append([1]);
+      await read.drain();
+      log.restart();
+      clock += 5;
+      append([2, 4]);
+      faulty.fail({ method: 'applyBatch', error: failure('outage'), times: 1 });
+      for (let steps = 0; steps < 3; steps += 1) await read.step();
       expect(read.loop.partitions()[0]?.pause?.detail).toContain('LOG_RESTARTED');
       expect(await quantity()).toBe(1);
     });
@@ -325,7 +353,7 @@ describe.each(storeFactories)('positions on $name', (factory) => {
     test('to the end during an outage: the partition works again although nothing is left to apply', async () => {
       append([1, 2]);
       const faulty = faultySink(opened.store.sink);
-      faulty.fail({ method: 'applyBatch', error: new Error('away'), times: 1 });
+      faulty.fail({ method: 'applyBatch', error: failure('outage'), times: 1 });
       const read = stepReader(log, faulty.sink);
       await read.step();
       expect(read.loop.partitions()[0]?.pause).not.toBeNull();
