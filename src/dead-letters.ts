@@ -68,6 +68,13 @@ export interface LetterCount {
   readonly reason: Reason;
   readonly count: number;
   readonly oldestFirstFailedAt: string;
+  /** How many of them first failed so long ago; each is counted in one. */
+  readonly ages: {
+    readonly underOneHour: number;
+    readonly underOneDay: number;
+    readonly underOneWeek: number;
+    readonly older: number;
+  };
 }
 
 export interface DeadLetters {

@@ -30,6 +30,9 @@ const letterCount = z.object({
   reason: z.enum(REASONS),
   count: z.int(),
   oldestFirstFailedAt: instantText,
+  ages: z
+    .object({ underOneHour: z.int(), underOneDay: z.int(), underOneWeek: z.int(), older: z.int() })
+    .meta({ description: 'How many of them first failed so long ago; each is counted in one' }),
   oldestAgeSeconds: z.int().meta({ description: 'Since the oldest of them failed first' }),
 });
 const stats = z.object({ total: z.int(), counts: z.array(letterCount) }).openapi('DeadLetterStats');

@@ -129,7 +129,15 @@ const deadLetters: Omit<DeadLetters, 'list' | 'discard' | 'quarantine'> = {
     if (id === LETTER) return letter;
     return id === CLOSED_LETTER ? { ...letter, id, state: 'resolved' } : null;
   },
-  stats: async () => [{ state: 'dead', reason: 'INVALID_JSON', count: 2, oldestFirstFailedAt: PLACED_AT }],
+  stats: async () => [
+    {
+      state: 'dead',
+      reason: 'INVALID_JSON',
+      count: 2,
+      oldestFirstFailedAt: PLACED_AT,
+      ages: { underOneHour: 0, underOneDay: 1, underOneWeek: 0, older: 1 },
+    },
+  ],
   open: async (): Promise<OpenLetter | null> => null,
   select: async () => [],
 };

@@ -156,6 +156,7 @@ describe('dead letters', () => {
     reason: 'INVALID_JSON',
     count: n,
     oldestFirstFailedAt: '2026-11-20T11:59:00.000Z',
+    ages: { underOneHour: 1, underOneDay: 0, underOneWeek: 0, older: 0 },
   });
 
   test('counts and ages come from the order store, asked at most every 15 s', async () => {

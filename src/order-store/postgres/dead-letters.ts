@@ -158,8 +158,10 @@ interface CountRow {
   readonly reason: Reason;
   readonly count: string;
   readonly oldest: string;
+  readonly ages: LetterCount['ages'];
 }
 
 function toCount(row: CountRow): LetterCount {
-  return { state: row.state, reason: row.reason, count: Number(row.count), oldestFirstFailedAt: row.oldest };
+  const { state, reason, oldest, ages } = row;
+  return { state, reason, count: Number(row.count), oldestFirstFailedAt: oldest, ages };
 }

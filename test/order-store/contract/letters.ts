@@ -187,10 +187,11 @@ export function lettersContract(driver: Driver): void {
     await apply([{ key: null, value: null }, order('o1', 'nobody'), order('o2', 'nobody')]);
     await letters().discard('order-events:0:2', null, BY);
     const oldest = (await letters().get('order-events:0:0'))?.firstFailedAt;
+    const ages = { underOneHour: 1, underOneDay: 0, underOneWeek: 0, older: 0 };
     expect(await letters().stats()).toEqual([
-      { state: 'dead', reason: 'EMPTY_VALUE', count: 1, oldestFirstFailedAt: oldest },
-      { state: 'discarded', reason: 'MISSING_REFERENCE', count: 1, oldestFirstFailedAt: oldest },
-      { state: 'parked', reason: 'MISSING_REFERENCE', count: 1, oldestFirstFailedAt: oldest },
+      { state: 'dead', reason: 'EMPTY_VALUE', count: 1, oldestFirstFailedAt: oldest, ages },
+      { state: 'discarded', reason: 'MISSING_REFERENCE', count: 1, oldestFirstFailedAt: oldest, ages },
+      { state: 'parked', reason: 'MISSING_REFERENCE', count: 1, oldestFirstFailedAt: oldest, ages },
     ]);
   });
 
