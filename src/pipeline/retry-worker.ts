@@ -34,11 +34,16 @@ export function startRetryWorker(parts: RetryParts): RetryWorker {
   let stopping = false;
   let failures = 0;
   let failure: { detail: string; since: number } | null = null;
+  /** Kept through an outage: claimed again they would be due only when their lease is over. */
+  let claimed: readonly OpenLetter[] = [];
 
   async function run(): Promise<void> {
     while (!stopping) {
       try {
-        const tried = await retryDueLetters(parts);
+        if (claimed.length === 0) claimed = await claimDue(parts);
+        const tried = claimed.length;
+        await retryLetters(parts, claimed);
+        claimed = [];
         recovered();
         if (tried === 0 && !stopping) await untilNextDue(parts);
       } catch (error) {
@@ -78,9 +83,12 @@ export function startRetryWorker(parts: RetryParts): RetryWorker {
   };
 }
 
-async function retryDueLetters(parts: RetryParts): Promise<number> {
-  const { maxRecords, maxBytes } = parts.limits;
-  const letters = await parts.sink.claimDueLetters({ limit: maxRecords, maxBytes, leaseMs: LEASE_MS });
+function claimDue({ sink, limits: { maxRecords, maxBytes } }: RetryParts): Promise<OpenLetter[]> {
+  return sink.claimDueLetters({ limit: maxRecords, maxBytes, leaseMs: LEASE_MS });
+}
+
+/** May be repeated with the same letters: the revisions of those that were tried have moved. */
+async function retryLetters(parts: RetryParts, letters: readonly OpenLetter[]): Promise<void> {
   const expired = await expiredLetters(parts, letters);
   const results = await attemptLetters(parts, letters, {
     action: 'retry',
@@ -93,7 +101,6 @@ async function retryDueLetters(parts: RetryParts): Promise<number> {
     // It alone cannot be tried, nobody knows why: it moves on and blocks no other.
     if ('error' in result) await postpone(parts, result.letter);
   }
-  return letters.length;
 }
 
 function postpone(parts: RetryParts, { id, attempts }: OpenLetter): Promise<void> {

@@ -132,6 +132,15 @@ describe.each(storeFactories)('the retry worker on $name', (factory) => {
     expect(recorded.of('retry-worker-recovered')).toHaveLength(1);
   });
 
+  test('letters claimed before an outage are tried as soon as it is over, not when their lease ends', async () => {
+    const id = await apply([order(`${tag}-o`, `${tag}-u`)]);
+    await apply([user(`${tag}-u`)]);
+    faulty.fail({ method: 'applyBatch', error: failure('outage'), times: 3 });
+    start({ random: () => 0 });
+    await eventually('the letter', resolved(id));
+    expect(faulty.calls('applyBatch')).toBe(4);
+  });
+
   test('a letter that alone cannot be tried moves on and blocks nobody', async () => {
     const bad = await apply([order(`${tag}-o0`, `${tag}-u`)]);
     const others = [1, 2, 3, 4].map((n) => order(`${tag}-o${n}`, `${tag}-u`));
