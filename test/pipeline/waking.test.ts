@@ -5,8 +5,6 @@ import { eventually, runPipeline, send, stepReader } from '../support/pipeline-d
 import { adjustment, bytesOf, order, user } from '../support/records.ts';
 import { storeFactories } from '../support/stores.ts';
 
-const MAX_MS = 1000;
-
 /** The sink, and how long each batch took, in ms. */
 function timed(sink: Sink): { sink: Sink; batchMs: number[] } {
   const batchMs: number[] = [];
@@ -21,11 +19,13 @@ function timed(sink: Sink): { sink: Sink; batchMs: number[] } {
   return { sink: { ...sink, applyBatch }, batchMs };
 }
 
-// PGlite has one session and one thread for everything: less shows the same there.
+// PGlite has one session and one thread for everything: less shows the same there,
+// and a machine that runs other tests at once gives it a third of a core.
 describe.each(storeFactories)('many orders parked for one user on $name', (factory) => {
   const count = factory.concurrent ? 100_000 : 3_000;
+  const maxMs = factory.concurrent ? 1000 : 3000;
 
-  test(`waking ${count} of them neither blocks the log nor makes a transaction longer than 1 s`, async () => {
+  test(`waking ${count} of them neither blocks the log nor makes a transaction longer than ${maxMs} ms`, async () => {
     const opened = await factory.open();
     const { sink } = opened.store;
     const log = createMemoryLog({ partitions: 2 });
@@ -55,8 +55,10 @@ describe.each(storeFactories)('many orders parked for one user on $name', (facto
       await eventually('the adjustment', async () => (await opened.store.reads.inventory('s'))?.quantity === expected);
       others.push(performance.now() - sentAt);
     }
-    expect(Math.max(...others)).toBeLessThanOrEqual(MAX_MS);
-    expect(Math.max(...batchMs)).toBeLessThanOrEqual(MAX_MS);
+    const woken = pipeline.recorded.of('batch-applied').map((batch) => batch.woken);
+    expect(Math.max(...woken)).toBe(1000);
+    expect(Math.max(...others)).toBeLessThanOrEqual(maxMs);
+    expect(Math.max(...batchMs)).toBeLessThanOrEqual(maxMs);
     expect(await opened.store.deadLetters.stats()).toMatchObject([{ state: 'resolved', count }]);
     await pipeline.stop();
     await opened.close();
