@@ -12,6 +12,7 @@ import { postgresStore } from '../src/order-store/postgres/store.ts';
 import { startPipeline } from '../src/pipeline/pipeline.ts';
 import { encoded, generate } from '../test/support/generator.ts';
 import { sampleMemory } from './memory.ts';
+import { MIX } from './mix.ts';
 
 /**
  * Fills an embedded log, then lets the pipeline drain it into a store: one process for each run, so that memory is its
@@ -104,7 +105,7 @@ async function drain({ events, postgres }: Run, dataDir: string): Promise<DrainR
 async function fill(eventLog: EventLog, events: number): Promise<void> {
   let chunk: Array<ReturnType<typeof encoded>> = [];
   const options = { seed: 1, count: events, users: Math.ceil(events / 10), duplicates: 0.02, poison: 0.01 };
-  for (const record of generate({ ...options, mix: { users: 10, orders: 40, payments: 35, inventory: 15 } })) {
+  for (const record of generate({ ...options, mix: MIX })) {
     chunk.push(encoded(record));
     if (chunk.length < APPEND) continue;
     await eventLog.append(chunk);

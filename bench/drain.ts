@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { decodeRecord, type Event } from '../src/events/index.ts';
 import { connectPostgres } from '../src/order-store/postgres/connection.ts';
+import { migrate } from '../src/order-store/postgres/migrate.ts';
 import { encoded, generate } from '../test/support/generator.ts';
 import type { DrainResult } from './drain-once.ts';
+import { MIX } from './mix.ts';
 import { applyOneByOne } from './one-by-one.ts';
 
 const HELP = `How fast the pipeline drains a full log, and what memory that takes.
@@ -56,15 +57,16 @@ async function drain(name: string, run: { events: number; postgres: string | nul
 }
 
 async function oneByOne(url: string, count: number): Promise<number> {
-  const limits = { maxEventBytes: 256 * 1024, maxClockAheadMs: 3_600_000, unknownTypes: 'dead' } as const;
-  const events: Event[] = [];
-  for (const record of generate({ seed: 1, count, users: count / 10 })) {
-    const decoded = decodeRecord({ ...encoded(record), headers: [] }, limits, Date.now());
-    if (decoded.kind === 'event') events.push(decoded.event);
-  }
-  const { ms } = await applyOneByOne(url, events);
-  const perSecond = Math.round((events.length / ms) * 1000);
-  console.log(`one transaction per event: ${events.length} events in ${Math.round(ms)} ms, ${perSecond}/s`);
+  const sql = connectPostgres({ url, maxConnections: 1 });
+  await migrate(sql);
+  await sql.close();
+  const records = [...generate({ seed: 1, count, users: count / 10, mix: MIX })].map(encoded);
+  const { events, ms } = await applyOneByOne(
+    url,
+    records.map((record) => ({ ...record, headers: [] })),
+  );
+  const perSecond = Math.round((events / ms) * 1000);
+  console.log(`one transaction per event: ${events} events in ${Math.round(ms)} ms, ${perSecond}/s`);
   return perSecond;
 }
 
