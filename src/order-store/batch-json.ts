@@ -3,15 +3,29 @@ import type { LogRecord } from '../event-log.ts';
 import { type Event, entityId, toRow } from '../events/index.ts';
 import { base64, letterId, storableRecord, storableRejection, storableTime } from './storable.ts';
 
-/**
- * A batch as the parameters of the apply_batch routine, in either dialect: what to do, and the records as received,
- * which the routine reads only if it has to write a dead letter. Offsets, money and times are text; bytes are base64.
- * `n` is the record's index everywhere.
- */
-export function batchJson(batch: Batch): { batch: string; received: string } {
-  if (batch.from === 'letters') return { batch: JSON.stringify(letterBatch(batch)), received: '[]' };
-  const received = batch.records.map((record) => storableRecord(record.received, letterId(record.received, batch.log)));
-  return { batch: JSON.stringify(logBatch(batch)), received: JSON.stringify(received) };
+/** The parameters of the apply_batch routine, in either dialect. */
+export interface BatchParameters {
+  /** JSON: what to do, the stretch or the letters, and the records that were refused or are ignored. */
+  readonly batch: string;
+  /** JSON: the events as rows. */
+  readonly decoded: string;
+  /** A line of JSON for each record as received; read for those that become dead letters. Empty for letters. */
+  readonly received: string;
+}
+
+/** Offsets, money and times are text; bytes are base64; `n` is the record's index everywhere. */
+export function batchJson(batch: Batch): BatchParameters {
+  const { events, refused, foreign } = sortRecords(batch.records);
+  const what = batch.from === 'log' ? logBatch(batch) : letterBatch(batch);
+  return {
+    batch: JSON.stringify({ ...what, refused, foreign }),
+    decoded: JSON.stringify(events),
+    received: batch.from === 'log' ? receivedLines(batch) : '',
+  };
+}
+
+function receivedLines({ records, log }: LogBatch): string {
+  return records.map(({ received }) => JSON.stringify(storableRecord(received, letterId(received, log)))).join('\n');
 }
 
 function logBatch(batch: LogBatch): object {
@@ -25,7 +39,6 @@ function logBatch(batch: LogBatch): object {
       previousTimestamp: storableTime(batch.previousTimestamp),
     },
     retryInMs: batch.retryInMs,
-    ...contents(batch.records),
   };
 }
 
@@ -45,12 +58,11 @@ function letterBatch(batch: LetterBatch): object {
       editedKey: base64(letter.edit?.key ?? null),
       editedPayload: base64(letter.edit?.value ?? null),
     })),
-    ...contents(batch.records),
   };
 }
 
 /** The records by what they turned out to be. */
-function contents(records: ReadonlyArray<BatchRecord & { readonly received?: LogRecord }>): object {
+function sortRecords(records: ReadonlyArray<BatchRecord & { readonly received?: LogRecord }>) {
   const events: object[] = [];
   const refused: object[] = [];
   const foreign: number[] = [];

@@ -25,6 +25,7 @@ const ROUTINES = [
   'retry',
   'by-hand',
   'retention',
+  'mirror',
 ].map((name) => read(`./routines/${name}.sql`));
 
 /** Names the tables' version and the routines' text: what the database must have for this build to run. */

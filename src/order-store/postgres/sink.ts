@@ -91,8 +91,9 @@ async function applyBatch(sql: SqlConnection, batch: Batch): Promise<BatchResult
   const dryRun = batch.from === 'letters' && batch.dryRun;
   const routine = dryRun ? 'store.try_batch' : 'store.apply_batch';
   const json = batchJson(batch);
-  const [row] = await sql.query<{ answer: Answer }>(`select ${routine}($1::jsonb, $2) as answer`, [
+  const [row] = await sql.query<{ answer: Answer }>(`select ${routine}($1::jsonb, $2::json, $3) as answer`, [
     json.batch,
+    json.decoded,
     json.received,
   ]);
   const { answer } = required(row);

@@ -1,6 +1,7 @@
 import type { OrderStore } from '../../order-store.ts';
 import type { SqlConnection } from '../../sql-connection.ts';
 import { postgresDeadLetters } from './dead-letters.ts';
+import { postgresMirrorSource } from './mirror.ts';
 import { postgresReads } from './reads.ts';
 import { postgresSink } from './sink.ts';
 
@@ -11,6 +12,7 @@ export function postgresStore(kind: 'postgres' | 'embedded', sql: SqlConnection)
     sink: postgresSink(sql),
     deadLetters: postgresDeadLetters(sql),
     reads: postgresReads(sql),
+    mirror: postgresMirrorSource(sql),
     close: () => sql.close(),
   };
 }

@@ -170,6 +170,26 @@ create index dead_letters_rejected_rows on store.dead_letters (log_no, partition
 create index dead_letters_closed on store.dead_letters (closed_at)
   where closed_at is not null and (payload is not null or edited_payload is not null);
 
+-- The relay to the mirror: letters that changed since they were sent, and closed ones only if they ever were. A moment's
+-- parked letters are told by how long they have been waiting.
+create index dead_letters_to_mirror on store.dead_letters (state, first_failed_at)
+  where mirrored_revision < revision and (mirrored_revision > 0 or state in ('parked', 'dead'));
+-- The relay to the mirror: everything that a mirror which was emptied must get again.
+create index dead_letters_mirrored on store.dead_letters (id)
+  where mirrored_revision = revision and state in ('parked', 'dead');
+
+-- Which relay sends dead letters to the mirror, and until when unless it says so again. The turn counts every time it
+-- was said: a relay that finds another number than its own was replaced, or the database was set back.
+create table store.mirror_lease (
+  only_row   boolean not null default true,
+  relay      text not null,
+  turn       integer not null,
+  expires_at timestamptz(3) not null,
+  constraint mirror_lease_pk primary key (only_row),
+  constraint mirror_lease_only_row_check check (only_row)
+);
+insert into store.mirror_lease (relay, turn, expires_at) values ('', 0, '-infinity');
+
 -- Who did what to a letter. No foreign key: a quarantine is written down before its letter exists.
 create table store.dead_letter_actions (
   action_no      bigint generated always as identity,

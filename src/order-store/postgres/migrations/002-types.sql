@@ -24,7 +24,7 @@ create type store.batch_event as (
   amount        numeric(19, 4),
   method        text,
   delta         bigint,
-  items         jsonb
+  items         json
 );
 
 -- What became of record n. waiting_for names the parent or e-mail that would help.

@@ -5,14 +5,15 @@
 -- what others have committed meanwhile; as one statement of CTEs a lost race for a ledger row would go unnoticed and
 -- the event's effect would be kept without its ledger row.
 --
--- `received` is the JSON text of the records as they came, two thirds of the bytes: it is parsed only if a letter has to
--- be written.
+-- Three parameters, by how they are read: `batch` says what to do, `decoded` holds the events and is read once, as json
+-- (1,000 events: 4.5 ms; to jsonb first, 7.5 ms), `received` has a line of JSON for each record as it came, two thirds of
+-- the bytes: only the lines of records that become letters are parsed.
 --
 -- The planner is told how to plan, because its guesses are made when the tables are empty and kept for the life of the
 -- session: without a sequential scan of a table that has grown since, and without a nested loop between two arrays
 -- (1,000 x 1,000 comparisons). Where rows of a table are looked up, a lateral subquery leaves it no other choice. And
 -- without compiling: the price it puts on a forbidden plan starts the JIT, 1.5 s for a batch that runs in 40 ms.
-create or replace function store.apply_batch(batch jsonb, received text) returns jsonb
+create or replace function store.apply_batch(batch jsonb, decoded json, received text) returns jsonb
   language plpgsql
   security definer
   set search_path = pg_catalog, pg_temp
@@ -35,11 +36,11 @@ begin
     if not store.advance_position(batch -> 'stretch', moment) then
       return '{"fenced": true}';
     end if;
-    events := store.events_of_stretch(batch);
+    events := store.events_of_stretch(batch, decoded);
     outcomes := store.refused_outcomes(batch);
   else
     outcomes := store.lock_letters(batch -> 'letters');
-    events := store.events_of_letters(batch, outcomes);
+    events := store.events_of_letters(batch, decoded, outcomes);
     outcomes := outcomes || store.refused_outcomes(batch, outcomes);
   end if;
 

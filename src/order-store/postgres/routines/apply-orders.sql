@@ -81,7 +81,7 @@ begin
   insert into store.order_items (order_id, line_no, sku, quantity, unit_price)
   select o.order_id, i.line_no, i.item ->> 0, (i.item ->> 1)::integer, (i.item ->> 2)::numeric
   from unnest(orders) o
-  cross join lateral jsonb_array_elements(o.items) with ordinality i (item, line_no)
+  cross join lateral json_array_elements(o.items) with ordinality i (item, line_no)
   order by o.order_id, i.line_no;
 end
 $$;

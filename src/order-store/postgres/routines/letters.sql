@@ -43,14 +43,14 @@ create or replace function store.insert_letters(
 as $$
 declare
   failed   store.outcome[] := array(select o from unnest(outcomes) o where o.status in ('parked', 'dead'));
-  records  jsonb;
+  records  text[];
   inserted text[];
 begin
   if cardinality(failed) = 0 then
     return outcomes;
   end if;
 
-  records := received::jsonb;
+  records := string_to_array(received, chr(10));
   with letter as (
     insert into store.dead_letters
       (id, state, reason, error, path, event_id, event_type, entity_id, waiting_for, log_no, topic, partition,
@@ -64,7 +64,7 @@ begin
            case o.status when 'parked' then moment + make_interval(secs => (batch ->> 'retryInMs')::float8 / 1000) end,
            1
     from unnest(failed) o
-    cross join lateral jsonb_to_record(records -> o.n) r (
+    cross join lateral json_to_record(records[o.n + 1]::json) r (
       id text, "offset" bigint, "timestamp" timestamptz, key text, payload text, "payloadBytes" integer,
       truncated boolean, headers text)
     cross join jsonb_to_record(batch -> 'stretch') s ("logNo" integer, topic text, partition integer)
@@ -84,7 +84,7 @@ begin
     select case when o.status in ('parked', 'dead') and i.id is null
                 then row (o.n, 'duplicate', null, null)::store.outcome else o end
     from unnest(outcomes) o
-    left join unnest(inserted) i (id) on i.id = records -> o.n ->> 'id');
+    left join unnest(inserted) i (id) on i.id = records[o.n + 1]::json ->> 'id');
 end
 $$;
 

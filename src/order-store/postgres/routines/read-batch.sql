@@ -1,5 +1,5 @@
 -- The events of a stretch as rows, placed where the stretch lies.
-create or replace function store.events_of_stretch(batch jsonb) returns store.batch_event[]
+create or replace function store.events_of_stretch(batch jsonb, decoded json) returns store.batch_event[]
   language sql stable
 as $$
   select coalesce(array_agg(row (
@@ -9,14 +9,15 @@ as $$
            e."userId", e.email, e."emailKey", e.name, e."orderId", e.currency, e.amount, e.method, e.delta, e.items
          )::store.batch_event), '{}')
   from jsonb_to_record(batch -> 'stretch') s ("logNo" integer, topic text, partition integer)
-  cross join jsonb_to_recordset(batch -> 'events') e (
+  cross join json_to_recordset(decoded) e (
     n integer, "offset" bigint, "eventId" text, "bodyHash" text, "eventType" text, "entityId" text,
     "occurredAt" timestamptz, "twinOf" integer, "sameBody" boolean, "userId" text, email text, "emailKey" text,
-    name text, "orderId" text, currency text, amount numeric(19, 4), method text, delta bigint, items jsonb)
+    name text, "orderId" text, currency text, amount numeric(19, 4), method text, delta bigint, items json)
 $$;
 
 -- The events of letters that are still ours, placed where their records lay when they failed.
-create or replace function store.events_of_letters(batch jsonb, fenced store.outcome[]) returns store.batch_event[]
+create or replace function store.events_of_letters(batch jsonb, decoded json, fenced store.outcome[])
+  returns store.batch_event[]
   language sql stable
 as $$
   select coalesce(array_agg(row (
@@ -25,10 +26,10 @@ as $$
            e."twinOf", e."sameBody", l.expired,
            e."userId", e.email, e."emailKey", e.name, e."orderId", e.currency, e.amount, e.method, e.delta, e.items
          )::store.batch_event), '{}')
-  from jsonb_to_recordset(batch -> 'events') e (
+  from json_to_recordset(decoded) e (
     n integer, "eventId" text, "bodyHash" text, "eventType" text, "entityId" text, "occurredAt" timestamptz,
     "twinOf" integer, "sameBody" boolean, "userId" text, email text, "emailKey" text, name text, "orderId" text,
-    currency text, amount numeric(19, 4), method text, delta bigint, items jsonb)
+    currency text, amount numeric(19, 4), method text, delta bigint, items json)
   join jsonb_to_recordset(batch -> 'letters') l (n integer, id text, expired boolean) on l.n = e.n
   cross join lateral (
     select * from store.dead_letters where id = l.id offset 0
