@@ -1,4 +1,4 @@
-import { describeError, kindOf } from './errors.ts';
+import { describeError, kindOf, PipelineError } from './errors.ts';
 
 export interface ReachOptions {
   readonly timeoutMs: number;
@@ -23,7 +23,8 @@ export function reachWithin(options: ReachOptions): <T>(what: string, open: () =
       try {
         return await open();
       } catch (error) {
-        if (kindOf(error) === 'defect' || options.now() >= deadline) throw error;
+        if (kindOf(error) === 'defect') throw error;
+        if (options.now() >= deadline) throw unreachable(what, options.timeoutMs, error);
         if (options.now() >= nextLine) {
           options.waiting(`waiting for ${what}: ${describeError(error)}`);
           nextLine += LINE_EVERY_MS;
@@ -32,4 +33,9 @@ export function reachWithin(options: ReachOptions): <T>(what: string, open: () =
       }
     }
   };
+}
+
+function unreachable(what: string, timeoutMs: number, cause: unknown): PipelineError {
+  const waited = timeoutMs === 0 ? '' : ` within ${timeoutMs / 1000} s (START_TIMEOUT)`;
+  return new PipelineError('outage', 'NOT_REACHED', `no ${what}${waited}: ${describeError(cause)}`, cause);
 }

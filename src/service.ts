@@ -45,6 +45,8 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   let pipeline: Pipeline | null = null;
   try {
     const { store, log } = observation.observed(adapters);
+    // A login that may not do what the service does is found out before anything listens.
+    await store.sink.openLog(await log.source(), log.topic);
     const attempts = attemptParts(config, observation, store.sink);
     const redrive = createRedrive({
       ...attempts,

@@ -29,6 +29,7 @@ const SPARE_CONNECTIONS = 8;
 
 /** Opens the order store and the event log that the configuration names. The only place that knows all adapters. */
 export async function openAdapters(config: Config, options: WireOptions): Promise<Adapters> {
+  requireAdapters(config);
   const opened: Array<() => Promise<void>> = [];
   const close = once(() => closeInReverse(opened));
   const embedded = onceOpened(async () => {
@@ -50,7 +51,8 @@ export async function openAdapters(config: Config, options: WireOptions): Promis
 
 /** Brings the database of a configured server to this build's version; the embedded one does that at every start. */
 export async function migrateStore(config: Config): Promise<{ from: number; to: number }> {
-  if (config.store.kind !== 'postgres') throw notYet(config.store.kind);
+  requireAdapters({ store: config.store });
+  if (config.store.kind !== 'postgres') throw noServer();
   const sql = connectPostgres({ url: config.store.url, maxConnections: 1 });
   try {
     return await migrate(sql);
@@ -79,7 +81,7 @@ async function openStore(
       );
     }
     case 'sqlserver':
-      throw notYet('sqlserver');
+      throw noAdapter('SQLSERVER_HOST');
   }
 }
 
@@ -88,7 +90,7 @@ async function openLog(
   { now }: WireOptions,
   embedded: () => Promise<EmbeddedDatabase>,
 ): Promise<EventLog> {
-  if (config.log.kind === 'kafka') throw notYet('kafka');
+  if (config.log.kind === 'kafka') throw noAdapter('KAFKA_BROKERS');
   return openEmbeddedLog(await embedded(), {
     topic: config.log.topic,
     partitions: config.log.partitions,
@@ -99,8 +101,25 @@ async function openLog(
   });
 }
 
-function notYet(part: string): PipelineError {
-  return new PipelineError('defect', 'ADAPTER_MISSING', `this build has no adapter for ${part} yet`);
+/** Before anything is opened: what is configured and missing is told at once, and leaves nothing behind. */
+function requireAdapters({
+  store,
+  log,
+  mirror,
+}: Pick<Config, 'store'> & Partial<Pick<Config, 'log' | 'mirror'>>): void {
+  if (store.kind === 'sqlserver') throw noAdapter('SQLSERVER_HOST');
+  if (log?.kind === 'kafka') throw noAdapter('KAFKA_BROKERS');
+  if (mirror) throw noAdapter('REDIS_URL');
+}
+
+function noAdapter(setting: string): PipelineError {
+  const message = `${setting} is set, but this build has no adapter for it yet`;
+  return new PipelineError('defect', 'ADAPTER_MISSING', message);
+}
+
+function noServer(): PipelineError {
+  const message = 'no server to migrate: set POSTGRES_URL. The embedded store migrates itself at every start';
+  return new PipelineError('defect', 'NO_SERVER', message);
 }
 
 async function closeInReverse(opened: ReadonlyArray<() => Promise<void>>): Promise<void> {

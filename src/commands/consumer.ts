@@ -4,45 +4,60 @@ import { createLogger, type Logger } from '../observability/logger.ts';
 import { type Service, startService } from '../service.ts';
 import { messageOf } from './run-command.ts';
 
+const EXIT_CODES = { SIGTERM: 143, SIGINT: 130 } as const;
+type EndSignal = keyof typeof EXIT_CODES;
+
+/** Ctrl-C under npm arrives twice, from the terminal and passed on by npm. */
+const SAME_KEY_PRESS_MS = 500;
+
 /** Starts the service and lives until a signal, or until a part of it never will work again. */
 async function main(): Promise<void> {
   const config = loadConfig(readEnvironment());
   const logger = createLogger(config);
   for (const warning of config.warnings) logger.warn(warning);
-  const service = await startService(config, logger);
-  stopOnSignals(service, config, logger);
+  let service: Service | null = null;
+  endOnSignals((signal) => {
+    // Nothing to finish yet. Said out loud because process 1 of a container would ignore the signal.
+    if (service === null) process.exit(EXIT_CODES[signal]);
+    logger.info({ signal }, 'stopping');
+    stopInTime(service, config, logger);
+  });
+  service = await startService(config, logger);
   process.stderr.write(greeting(service, config));
   logger.info({ ...service.uses, port: service.port }, 'started');
   await service.ended;
 }
 
-/** The first signal ends the service in order; a second one, or the deadline, at once. */
-function stopOnSignals(service: Service, config: Config, logger: Logger): void {
-  let stopping = false;
-  for (const [signal, code] of [
-    ['SIGTERM', 143],
-    ['SIGINT', 130],
-  ] as const) {
-    process.on(signal, () => {
-      if (stopping) process.exit(code);
-      stopping = true;
-      logger.info({ signal }, 'stopping');
-      setTimeout(() => {
-        logger.error({ deadlineMs: config.shutdownDeadlineMs }, 'not stopped in time');
-        process.exit(1);
-      }, config.shutdownDeadlineMs).unref();
-      service.stop().then(
-        () => {
-          logger.info('stopped');
-          process.exit(0);
-        },
-        (error: unknown) => {
-          logger.error(error, 'stopping failed');
-          process.exit(1);
-        },
-      );
-    });
-  }
+/** The first signal ends the service in order, a second one at once. */
+function endOnSignals(end: (signal: EndSignal) => void): void {
+  let endingSince: number | null = null;
+  const handle = (signal: EndSignal): void => {
+    const now = performance.now();
+    if (endingSince !== null && now - endingSince > SAME_KEY_PRESS_MS) process.exit(EXIT_CODES[signal]);
+    if (endingSince !== null) return;
+    endingSince = now;
+    end(signal);
+  };
+  process.on('SIGTERM', () => handle('SIGTERM'));
+  process.on('SIGINT', () => handle('SIGINT'));
+}
+
+/** Exits with 0, or with 1 if stopping fails or takes longer than the deadline. */
+function stopInTime(service: Service, { shutdownDeadlineMs }: Config, logger: Logger): void {
+  setTimeout(() => {
+    logger.error({ deadlineMs: shutdownDeadlineMs }, 'not stopped in time');
+    process.exit(1);
+  }, shutdownDeadlineMs).unref();
+  service.stop().then(
+    () => {
+      logger.info('stopped');
+      process.exit(0);
+    },
+    (error: unknown) => {
+      logger.error(error, 'stopping failed');
+      process.exit(1);
+    },
+  );
 }
 
 /** For the person who started it; on stderr, because stdout is the log. */

@@ -9,6 +9,7 @@ import {
   showPositions,
   type Target,
 } from '../pipeline/move-positions.ts';
+import { reachWithin } from '../reach.ts';
 import { openAdapters } from '../wire.ts';
 import { runCommand, UsageError } from './run-command.ts';
 
@@ -51,7 +52,8 @@ await runCommand('positions', async (args) => {
   const action = actionOf(positionals, values);
   const adapters = await openAdapters(loadConfig(readEnvironment()), {
     now: Date.now,
-    reach: (_what, open) => open(),
+    // Whoever runs this sees the error and tries again.
+    reach: reachWithin({ timeoutMs: 0, now: Date.now, sleep: () => Promise.resolve(), waiting: () => {} }),
     idleError: () => {},
   });
   try {
