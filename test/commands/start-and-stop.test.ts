@@ -44,9 +44,8 @@ describe('npm start', TIMEOUT, () => {
     await service.kill9();
   });
 
-  // Fails as long as the start script does not begin with exec: the shell between npm and node takes the signal and dies
-  // alone. With it, take `.fails` away.
-  test.fails.each([
+  // The start script begins with exec: a shell between npm and node would take the signal and die alone.
+  test.each([
     // What a process supervisor does, and a container whose first process is npm.
     ['SIGTERM to npm alone', (service: ServiceProcess) => service.signal('SIGTERM')],
     // The terminal tells npm and node, and npm passes it on to node.
