@@ -1,4 +1,5 @@
 import type { Authorship, Batch, BatchResult, KnownLog, OpenLetter } from './batch.ts';
+import type { MirrorLetter, MirrorState } from './dead-letter-mirror.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Reads } from './reads.ts';
 
@@ -14,6 +15,7 @@ export interface OrderStore {
   readonly sink: Sink;
   readonly deadLetters: DeadLetters;
   readonly reads: Reads;
+  readonly mirror: MirrorSource;
   /** Called twice it is the same promise. */
   close(): Promise<void>;
 }
@@ -82,4 +84,39 @@ export interface Sink {
 export interface PruneResult {
   readonly ledgerRows: number;
   readonly payloads: number;
+}
+
+/** A relay's right to send letters to the mirror. */
+export interface MirrorLease {
+  /** Counts every time the lease was taken or kept. */
+  readonly turn: number;
+  /** False if it was taken anew, or if the database was set back: what the relay knows is void. */
+  readonly kept: boolean;
+}
+
+/** A page of letters: at most `limit` and `maxBytes` of payload, but one at least. */
+export interface MirrorPage {
+  readonly limit: number;
+  readonly maxBytes: number;
+}
+
+/** What the relay to the dead-letter mirror needs. One relay at a time may send, wherever the processes are. */
+export interface MirrorSource {
+  /** Takes the lease or keeps it for `forMs` from now; null while another relay has it. `turn` is the last one known. */
+  holdLease(lease: { relay: string; turn: number | null; forMs: number }): Promise<MirrorLease | null>;
+  /** Gives the lease back if the relay has it. */
+  releaseLease(relay: string): Promise<void>;
+  /**
+   * Letters that changed since they were claimed last, as they are now: dead, closed, and parked ones that failed first
+   * `parkedForMs` ago. They count as sent from now on: whoever fails to send them has to send everything again. None if
+   * it is not the relay's turn. `more`: the page was full. `newlyWaiting`: ids of parked letters claimed for the first
+   * time ever.
+   */
+  claimChanges(
+    claim: MirrorPage & { relay: string; turn: number; parkedForMs: number },
+  ): Promise<{ readonly letters: MirrorLetter[]; readonly more: boolean; readonly newlyWaiting: ReadonlySet<string> }>;
+  /** Open letters that count as sent, by id after `after`. */
+  mirrored(page: MirrorPage & { after: string | null }): Promise<MirrorState[]>;
+  /** These letters as they are now, in any order. */
+  letters(ids: readonly string[]): Promise<MirrorLetter[]>;
 }

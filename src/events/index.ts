@@ -24,4 +24,5 @@ export { decimalText } from './money.ts';
 export { type EventIdentity, exampleEvent, newEventSchema, withIdentity } from './new-event.ts';
 export type { Problem } from './problem.ts';
 export { REASONS, type Reason } from './reasons.ts';
+export { traceparentOf } from './traceparent.ts';
 export { emailKey } from './user-created.ts';

@@ -76,6 +76,12 @@ export function logFacts(logger: Logger, { logEvents }: LogFactsOptions): Emit {
         return logger.warn({ detail: cleanErrorText(fact.detail) }, 'retry worker failed');
       case 'retry-worker-recovered':
         return logger.info('retry worker recovered');
+      case 'mirror-failed':
+        return mirrorFailed(logger, fact);
+      case 'mirror-complete':
+        return logger.info(factFields(fact), 'mirror of the dead letters is complete');
+      case 'letters-waiting':
+        return lettersWaiting(logger, fact);
       case 'pruned':
         return logger.info(factFields(fact), 'old ledger rows and payloads deleted');
       case 'prune-failed':
@@ -88,6 +94,16 @@ export function logFacts(logger: Logger, { logEvents }: LogFactsOptions): Emit {
 function pruneFailed(logger: Logger, { errorKind, detail }: FactOf<'prune-failed'>): void {
   const level = errorKind === 'defect' ? 'error' : 'warn';
   logger[level]({ errorKind, detail: cleanErrorText(detail) }, 'old ledger rows and payloads not deleted');
+}
+
+/** The pipeline works without a mirror; a server that is away comes back. */
+function mirrorFailed(logger: Logger, { errorKind, detail }: FactOf<'mirror-failed'>): void {
+  const level = errorKind === 'defect' ? 'error' : 'warn';
+  logger[level]({ errorKind, detail: cleanErrorText(detail) }, 'mirror of the dead letters fails');
+}
+
+function lettersWaiting(logger: Logger, { letters }: FactOf<'letters-waiting'>): void {
+  for (const { id, ...letter } of letters) logger.warn({ ...letter, letterId: id }, 'dead letter is still waiting');
 }
 
 function factFields({ kind, ...fields }: Fact): object {

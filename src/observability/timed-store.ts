@@ -18,6 +18,7 @@ export function timedStore(
     sink: timedCalls('sink', store.sink, timed),
     deadLetters: timedCalls('deadLetters', store.deadLetters, timed),
     reads: timedCalls('reads', store.reads, timed),
+    mirror: timedCalls('mirror', store.mirror, timed),
     close: () => store.close(),
   };
 }

@@ -28,6 +28,16 @@ export interface LetterFact {
   readonly waitedMs: number;
 }
 
+/** A letter that has been parked for so long that its parent may never come. */
+export interface WaitingLetterFact {
+  readonly id: string;
+  readonly eventId: string | null;
+  readonly eventType: EventType | 'unknown';
+  readonly reason: Reason;
+  /** Since it failed first. */
+  readonly waitedMs: number;
+}
+
 /** A position against the log's ends. Lag is never negative. */
 export interface PartitionLag {
   readonly partition: number;
@@ -83,6 +93,10 @@ export type Fact =
   | { readonly kind: 'positions-checked'; readonly topic: string; readonly partitions: readonly PartitionLag[] }
   | { readonly kind: 'retry-worker-failed'; readonly detail: string }
   | { readonly kind: 'retry-worker-recovered' }
+  | { readonly kind: 'mirror-failed'; readonly errorKind: ErrorKind; readonly detail: string }
+  /** Everything was sent in a new epoch, and what was too much removed. */
+  | { readonly kind: 'mirror-complete'; readonly sent: number; readonly removed: number; readonly ms: number }
+  | { readonly kind: 'letters-waiting'; readonly letters: readonly WaitingLetterFact[] }
   | { readonly kind: 'pruned'; readonly ledgerRows: number; readonly payloads: number }
   | { readonly kind: 'prune-failed'; readonly errorKind: ErrorKind; readonly detail: string };
 

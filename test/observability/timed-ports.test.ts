@@ -38,6 +38,7 @@ describe('timedStore', () => {
         return { userId };
       },
     },
+    mirror: {},
     close: async () => {},
   } as unknown as OrderStore;
   const seen: unknown[] = [];
