@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Batch, EachBatchPayload } from 'kafkajs';
+import type { Answer, DeliveryHandler, LogRecord } from '../../event-log.ts';
+import type { LogLine } from './client.ts';
+import { isMembershipError } from './errors.ts';
+import { type Heartbeats, keepBeating } from './heartbeats.ts';
+import type { Places } from './places.ts';
+import { toLogRecord } from './records.ts';
+
+export interface DeliverParts {
+  readonly topic: string;
+  readonly handler: DeliveryHandler;
+  readonly places: Places;
+  readonly state: { readonly stopping: boolean; readonly assignment: number };
+  readonly log: LogLine;
+  /** Ends consuming with this error; does not wait for it. */
+  readonly halt: (error: unknown) => void;
+}
+
+/** What is left of a fetched batch. */
+interface Rest {
+  readonly from: bigint;
+  readonly records: readonly LogRecord[];
+}
+
+/** Waited for with the records in hand; longer ones let other partitions go on and fetch again. */
+const SHORT_WAIT_MS = 100;
+
+/**
+ * Hands a batch of one partition over, and what an answer leaves of it again. A batch is whatever the broker sent, far
+ * more than one transaction takes, perhaps.
+ *
+ * Nothing but an error of the group's membership is ever thrown: kafkajs joins again at one of those, and only if it
+ * comes as it is; of any other it counts a retry or ends the consumer for good. What is not resolved is fetched again.
+ */
+export function createDeliver(parts: DeliverParts): (payload: EachBatchPayload) => Promise<void> {
+  const { topic, places, state } = parts;
+
+  async function deliver(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
+    const from = fetchedFrom(batch);
+    if (state.stopping || payload.isStale() || !places.isInPlace(batch.partition, from)) return;
+    const records = batch.messages.map((message) => toLogRecord(topic, batch.partition, message));
+    const heartbeats = keepBeating(() => payload.heartbeat());
+    try {
+      await handOver(payload, heartbeats, { from, records });
+    } finally {
+      heartbeats.stop();
+    }
+    heartbeats.throwIfLost();
+  }
+
+  async function handOver(payload: EachBatchPayload, heartbeats: Heartbeats, whole: Rest): Promise<void> {
+    const { assignment } = state;
+    const isOurs = (): boolean => !state.stopping && !heartbeats.lost() && state.assignment === assignment;
+    let rest: Rest | null = whole;
+    while (rest !== null && rest.records.length > 0 && isOurs()) {
+      const answer = await ask(payload.batch.partition, assignment, rest);
+      if (answer === null) return;
+      // Sought from outside meanwhile: that counts more than the answer.
+      if (payload.isStale() && answer.do !== 'stop') return;
+      rest = await follow(answer, payload, rest);
+    }
+  }
+
+  async function ask(partition: number, assignment: number, { from, records }: Rest): Promise<Answer | null> {
+    try {
+      return await parts.handler({ topic, partition, assignment, fetchedFrom: from, records });
+    } catch (error) {
+      parts.halt(error);
+      return null;
+    }
+  }
+
+  /** Null if the rest is to be fetched again, or not at all. */
+  async function follow(answer: Answer, payload: EachBatchPayload, rest: Rest): Promise<Rest | null> {
+    const { partition } = payload.batch;
+    switch (answer.do) {
+      case 'committed':
+        payload.resolveOffset((answer.next - 1n).toString());
+        await commit(payload, answer.next);
+        if (answer.next < rest.from) return null;
+        return { from: answer.next, records: rest.records.filter(({ offset }) => offset >= answer.next) };
+      case 'retryAfter':
+        if (answer.ms > SHORT_WAIT_MS) places.hold(partition, answer.ms);
+        else await sleep(answer.ms);
+        return answer.ms > SHORT_WAIT_MS ? null : rest;
+      case 'seek':
+        places.seek(partition, answer.position);
+        return null;
+      case 'stop':
+        parts.halt(answer.error);
+        return null;
+    }
+  }
+
+  /** For tools that show the group's lag. A commit that fails is made up for by the next one. */
+  async function commit({ batch, commitOffsetsIfNecessary }: EachBatchPayload, next: bigint): Promise<void> {
+    try {
+      // Without offsets this call does nothing at all.
+      const partitions = [{ partition: batch.partition, offset: next.toString() }];
+      await commitOffsetsIfNecessary({ topics: [{ topic, partitions }] });
+    } catch (error) {
+      if (isMembershipError(error)) throw error;
+      parts.log('info', 'kafka: the offset was not committed', { partition: batch.partition, error: String(error) });
+    }
+  }
+
+  return deliver;
+}
+
+/** Missing in kafkajs's types, there since its version 1: the offset the broker was asked for. */
+function fetchedFrom(batch: Batch & { readonly fetchedOffset?: string }): bigint {
+  if (batch.fetchedOffset === undefined) throw new TypeError("kafkajs's batch has no fetchedOffset");
+  return BigInt(batch.fetchedOffset);
+}
