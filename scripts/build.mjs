@@ -1,4 +1,5 @@
-// Compiles src to dist and copies what the compiler leaves out: the .sql files that modules read beside themselves.
+// Compiles src to dist and copies what the compiler leaves out: the .sql and .lua files that modules read beside
+// themselves.
 import { execFileSync } from 'node:child_process';
 import { cpSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -13,5 +14,5 @@ const tsc = createRequire(import.meta.url).resolve('typescript/package.json').re
 execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.build.json')], { stdio: 'inherit', cwd: root });
 
 for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' })) {
-  if (file.endsWith('.sql')) cpSync(join(source, file), join(target, file));
+  if (/\.(sql|lua)$/.test(file)) cpSync(join(source, file), join(target, file));
 }

@@ -3,10 +3,13 @@ import type { LatencyWindow } from './observability/latency-window.ts';
 import type { Reach } from './observability/reachability.ts';
 import { cleanErrorText } from './observability/redact.ts';
 import type { Pipeline } from './pipeline/pipeline.ts';
+import type { Relay } from './pipeline/relay.ts';
 
 export interface HealthParts {
   readonly log: { readonly kind: string; readonly reach: () => Reach };
   readonly store: { readonly kind: string; readonly reach: () => Reach; readonly latency: LatencyWindow };
+  /** Null where none is configured; its relay is null until it has started. */
+  readonly mirror: { readonly kind: string; readonly relay: () => Relay | null } | null;
   /** Null until it has started. */
   readonly pipeline: () => Pipeline | null;
   readonly startedAt: number;
@@ -24,7 +27,7 @@ export function createHealth(parts: HealthParts): () => HealthReport {
     const report = {
       eventLog: reached(parts.log.kind, parts.log.reach()),
       orderStore: reached(parts.store.kind, parts.store.reach(), { p50, p95, p99 }),
-      deadLetterMirror: { status: 'off', since: iso(parts.startedAt), detail: {} } as const,
+      deadLetterMirror: mirrorHealth(parts.mirror, parts.startedAt),
       consumer: consumerHealth(pipeline, parts.startedAt),
       retryWorker: retryHealth(pipeline, parts.startedAt),
     };
@@ -38,6 +41,18 @@ function reached(kind: string, reach: Reach, detail: PartHealth['detail'] = {}):
     status: reach.reachable ? 'up' : 'degraded',
     since: iso(reach.since),
     detail: { kind, ...detail, ...problem },
+  };
+}
+
+/** Nothing waits for the mirror: the worst it can be is degraded. */
+function mirrorHealth(mirror: HealthParts['mirror'], startedAt: number): PartHealth {
+  if (mirror === null) return { status: 'off', since: iso(startedAt), detail: {} };
+  const { role, complete, failure } = mirror.relay()?.status() ?? { role: 'starting', complete: false, failure: null };
+  const problem = failure === null ? {} : { problem: cleanErrorText(failure.detail) };
+  return {
+    status: failure === null ? 'up' : 'degraded',
+    since: iso(failure?.since ?? startedAt),
+    detail: { kind: mirror.kind, role, complete, ...problem },
   };
 }
 

@@ -1,4 +1,4 @@
-import { v7 as uuidV7 } from 'uuid';
+import { v4 as uuidV4, v7 as uuidV7 } from 'uuid';
 import type { Config } from './config.ts';
 import { type DecodeLimits, decodeRecord } from './events/index.ts';
 import { createHealth } from './health.ts';
@@ -8,10 +8,13 @@ import { type HttpServer, serve } from './http/server.ts';
 import type { Logger } from './observability/logger.ts';
 import { createObservation, type Observation } from './observability/observation.ts';
 import { cleanErrorText } from './observability/redact.ts';
+import type { MirrorSource } from './order-store.ts';
 import type { AttemptParts } from './pipeline/attempt.ts';
 import type { BatchLimits } from './pipeline/cut-batch.ts';
 import { type Pipeline, startPipeline } from './pipeline/pipeline.ts';
 import { createRedrive } from './pipeline/redrive.ts';
+import { type Relay, startRelay } from './pipeline/relay.ts';
+import { createWakeup } from './pipeline/wakeup.ts';
 import { sampleEvents } from './producer/samples.ts';
 import { reachWithin } from './reach.ts';
 import { VERSION } from './version.ts';
@@ -43,6 +46,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   });
   let server: HttpServer | null = null;
   let pipeline: Pipeline | null = null;
+  let relay: Relay | null = null;
   try {
     const { store, log } = observation.observed(adapters);
     // A login that may not do what the service does is found out before anything listens.
@@ -53,7 +57,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
       deadLetters: store.deadLetters,
       lettersWaiting: () => pipeline?.lettersWaiting(),
     });
-    const state = { adapters, pipeline: () => pipeline, startedAt: Date.now() };
+    const state = { adapters, pipeline: () => pipeline, relay: () => relay, startedAt: Date.now() };
     server = await serve(
       createApi({ ...apiParts(config, logger, observation, state), store, log, redrive }),
       config.http,
@@ -65,7 +69,8 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
       parkMaxAgeMs: config.consumer.parkMaxAgeMs,
       ledgerRetentionMs: config.consumer.ledgerRetentionMs,
     });
-    return running(config, adapters, server, pipeline);
+    relay = mirrorRelay(adapters.mirror, store.mirror, observation);
+    return running(config, adapters, { server, pipeline, relay });
   } catch (error) {
     await server?.stop({ deadlineMs: 0 });
     await adapters.close();
@@ -73,10 +78,16 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
   }
 }
 
-function running(config: Config, adapters: Adapters, server: HttpServer, pipeline: Pipeline): Service {
+interface Parts {
+  readonly server: HttpServer;
+  readonly pipeline: Pipeline;
+  readonly relay: Relay | null;
+}
+
+function running(config: Config, adapters: Adapters, { server, pipeline, relay }: Parts): Service {
   let stopped: Promise<void> | null = null;
   async function stop(): Promise<void> {
-    await pipeline.stop();
+    await Promise.all([pipeline.stop(), relay?.stop()]);
     await server.stop({ deadlineMs: config.shutdownDeadlineMs / 2 });
     await adapters.close();
   }
@@ -89,6 +100,20 @@ function running(config: Config, adapters: Adapters, server: HttpServer, pipelin
       return stopped;
     },
   };
+}
+
+function mirrorRelay(mirror: Adapters['mirror'], source: MirrorSource, { emit }: Observation): Relay | null {
+  if (mirror === null) return null;
+  return startRelay({
+    source,
+    mirror,
+    relay: uuidV4(),
+    newEpoch: () => uuidV4(),
+    now: Date.now,
+    random: Math.random,
+    emit,
+    wakeup: createWakeup(),
+  });
 }
 
 /** What trying a record or a letter takes, the same for the log, the retry worker and redrive. */
@@ -113,9 +138,9 @@ function apiParts(
   { http, consumer }: Config,
   logger: Logger,
   observation: Observation,
-  state: { adapters: Adapters; pipeline: () => Pipeline | null; startedAt: number },
+  state: { adapters: Adapters; pipeline: () => Pipeline | null; relay: () => Relay | null; startedAt: number },
 ): Omit<ApiDeps, 'store' | 'log' | 'redrive'> {
-  const { adapters, pipeline, startedAt } = state;
+  const { adapters, pipeline, relay, startedAt } = state;
   return {
     tokens: { admin: http.adminToken, read: http.readToken },
     loopbackOnly: http.loopbackOnly,
@@ -131,6 +156,7 @@ function apiParts(
     health: createHealth({
       log: { kind: adapters.log.kind, reach: observation.logReach.now },
       store: { kind: adapters.store.kind, reach: observation.storeReach.now, latency: observation.storeLatency },
+      mirror: adapters.mirror === null ? null : { kind: adapters.mirror.kind, relay },
       pipeline,
       startedAt,
     }),
@@ -145,12 +171,13 @@ function decodeLimits({ maxEventBytes, maxClockAheadMs, unknownTypes }: Config['
   return { maxEventBytes, maxClockAheadMs, unknownTypes };
 }
 
-function describeAdapters(config: Config, { store, log }: Adapters): Service['uses'] {
+function describeAdapters(config: Config, { store, log, mirror }: Adapters): Service['uses'] {
   const embedded = `embedded (${config.dataDir})`;
   return {
     eventLog: `${log.kind === 'embedded' ? embedded : log.kind}, topic ${log.topic}`,
     orderStore: store.kind === 'embedded' ? embedded : store.kind,
-    deadLetterMirror: 'none: dead letters are in the order store',
+    deadLetterMirror:
+      mirror === null ? 'none: dead letters are in the order store' : `${mirror.kind}, keys ${config.mirror?.prefix}:*`,
   };
 }
 

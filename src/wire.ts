@@ -1,4 +1,6 @@
 import type { Config } from './config.ts';
+import { openRedisMirror } from './dead-letter-mirror/redis.ts';
+import type { DeadLetterMirror } from './dead-letter-mirror.ts';
 import { type EmbeddedDatabase, openEmbeddedDatabase } from './embedded-database.ts';
 import { PipelineError } from './errors.ts';
 import { openEmbeddedLog } from './event-log/embedded.ts';
@@ -13,6 +15,8 @@ import type { OrderStore } from './order-store.ts';
 export interface Adapters {
   readonly store: OrderStore;
   readonly log: EventLog;
+  /** Null where none is configured; its server may be away all the same. */
+  readonly mirror: DeadLetterMirror | null;
   /** Closes what was opened, the last first. Called twice it is the same promise. */
   close(): Promise<void>;
 }
@@ -24,10 +28,10 @@ export interface WireOptions {
   readonly idleError: (error: PipelineError) => void;
 }
 
-/** Connections beside the one for each partition at work: the retry worker, the watch and the API's requests. */
+/** Connections beside the one for each partition at work: retry worker, watch, relay and the API's requests. */
 const SPARE_CONNECTIONS = 8;
 
-/** Opens the order store and the event log that the configuration names. The only place that knows all adapters. */
+/** Opens what the configuration names: order store, event log and mirror. The only place that knows all adapters. */
 export async function openAdapters(config: Config, options: WireOptions): Promise<Adapters> {
   requireAdapters(config);
   const opened: Array<() => Promise<void>> = [];
@@ -42,7 +46,9 @@ export async function openAdapters(config: Config, options: WireOptions): Promis
     opened.push(() => store.close());
     const log = await openLog(config, options, embedded);
     opened.push(() => log.close());
-    return { store, log, close };
+    const mirror = config.mirror === null ? null : openRedisMirror(config.mirror);
+    if (mirror !== null) opened.push(() => mirror.close());
+    return { store, log, mirror, close };
   } catch (error) {
     await close();
     throw error;
@@ -102,14 +108,9 @@ async function openLog(
 }
 
 /** Before anything is opened: what is configured and missing is told at once, and leaves nothing behind. */
-function requireAdapters({
-  store,
-  log,
-  mirror,
-}: Pick<Config, 'store'> & Partial<Pick<Config, 'log' | 'mirror'>>): void {
+function requireAdapters({ store, log }: Pick<Config, 'store'> & Partial<Pick<Config, 'log'>>): void {
   if (store.kind === 'sqlserver') throw noAdapter('SQLSERVER_HOST');
   if (log?.kind === 'kafka') throw noAdapter('KAFKA_BROKERS');
-  if (mirror) throw noAdapter('REDIS_URL');
 }
 
 function noAdapter(setting: string): PipelineError {

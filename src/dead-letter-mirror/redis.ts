@@ -40,6 +40,8 @@ export function openRedisMirror({ url, prefix }: { url: string; prefix: string }
   return {
     kind: 'redis',
     begin: async (epoch) => {
+      // Only at the start is it known that a connection is about to be there; later there is one or there is none.
+      await connection.tried;
       const on = connection.number();
       await connection.run((redis) => redis.set(keys.epoch, epoch));
       begunOn = on;

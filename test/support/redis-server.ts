@@ -47,7 +47,18 @@ export async function startRedisServer(settings: readonly string[] = []): Promis
   let server: ChildProcess | null = null;
 
   async function start(): Promise<void> {
-    const fixed = ['--port', `${port}`, '--bind', '127.0.0.1', '--dir', folder, '--save', ''];
+    const fixed = [
+      '--port',
+      `${port}`,
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      folder,
+      '--save',
+      '',
+      '--enable-debug-command',
+      'local',
+    ];
     server = spawn('redis-server', [...fixed, ...settings], { stdio: 'ignore' });
     await admin.ping();
   }

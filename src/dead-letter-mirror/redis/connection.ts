@@ -6,6 +6,8 @@ import { classifyRedisError, isTimeout } from './errors.ts';
 export interface RedisConnection {
   /** Counts connections: another number is another connection, and perhaps another state of the data. */
   readonly number: () => number;
+  /** Resolves when the first attempt to connect has ended, well or not: within seconds. */
+  readonly tried: Promise<void>;
   /**
    * Sends commands at once or not at all.
    *
@@ -44,10 +46,15 @@ export function connectRedis(url: string): RedisConnection {
   redis.on('error', (error) => {
     lastError = error;
   });
+  const tried = new Promise<void>((resolve) => {
+    redis.once('ready', () => resolve());
+    redis.once('close', () => resolve());
+  });
   let closed: Promise<void> | null = null;
 
   return {
     number: () => connections,
+    tried,
     run: async (work) => {
       if (redis.status !== 'ready') throw away(lastError);
       try {
