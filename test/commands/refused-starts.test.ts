@@ -113,7 +113,6 @@ describe('a start is refused in one line, and leaves nothing behind', TIMEOUT, (
   });
 
   test.each([
-    ['KAFKA_BROKERS', { KAFKA_BROKERS: 'localhost:9092', STORE: 'embedded' }],
     ['SQLSERVER_HOST', { SQLSERVER_HOST: 'localhost', SQLSERVER_USER: 'sa', SQLSERVER_PASSWORD: 'Secret-1' }],
   ])('if %s is set, which this build has no adapter for', async (name, env) => {
     const dataDir = join(await ownDir('empty'), 'data');
