@@ -41,7 +41,7 @@ export async function hasRedisServer(): Promise<boolean> {
 export async function startRedisServer(settings: readonly string[] = []): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'order-pipeline-redis-'));
   const port = await freePort();
-  const admin = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => 20 });
+  const admin = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => 20, ...login(settings) });
   // While the server is away; a command of a test waits until it is back.
   admin.on('error', () => {});
   let server: ChildProcess | null = null;
@@ -97,4 +97,11 @@ export function freePort(): Promise<number> {
       server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
     });
   });
+}
+
+/** The password that the settings demand. */
+function login(settings: readonly string[]): { password?: string } {
+  const at = settings.indexOf('--requirepass');
+  const password = at === -1 ? undefined : settings[at + 1];
+  return password === undefined ? {} : { password };
 }

@@ -1,10 +1,19 @@
+import { Redis } from 'ioredis';
 import { connectPostgres } from '../../src/order-store/postgres/connection.ts';
+import { hasRedisServer } from './redis-server.ts';
 
 /**
  * Which servers this run may use. A server is used when its variable names it; a server that REQUIRE_SERVICES names
  * and that is not there fails the run, so that no test is skipped unnoticed.
  */
-const SERVICES: Readonly<Record<string, { variable: string; check: (address: string) => Promise<void> }>> = {
+interface Service {
+  readonly variable: string;
+  readonly check: (address: string) => Promise<void>;
+  /** Where the tests can start the server themselves, the variable may be missing. */
+  readonly startable?: () => Promise<boolean>;
+}
+
+const SERVICES: Readonly<Record<string, Service>> = {
   postgres: {
     variable: 'TEST_POSTGRES_URL',
     check: async (url) => {
@@ -16,6 +25,14 @@ const SERVICES: Readonly<Record<string, { variable: string; check: (address: str
       }
     },
   },
+  redis: {
+    variable: 'TEST_REDIS_URL',
+    check: async (url) => {
+      const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
+      await redis.connect().finally(() => redis.disconnect());
+    },
+    startable: hasRedisServer,
+  },
 };
 
 /** vitest's global set-up: runs once, before any test file. */
@@ -24,10 +41,11 @@ export async function setup(): Promise<void> {
   for (const name of required) {
     if (SERVICES[name] === undefined) throw new Error(`REQUIRE_SERVICES names ${name}, which no test knows`);
   }
-  for (const [name, { variable, check }] of Object.entries(SERVICES)) {
+  for (const [name, { variable, check, startable }] of Object.entries(SERVICES)) {
     const address = process.env[variable];
     if (address === undefined) {
-      if (required.includes(name)) throw new Error(`REQUIRE_SERVICES names ${name}, but ${variable} is not set`);
+      if (required.includes(name) && !(await startable?.()))
+        throw new Error(`REQUIRE_SERVICES names ${name}, but ${variable} is not set`);
       continue;
     }
     await check(address).catch((error: unknown) => {
