@@ -64,6 +64,7 @@ export function startRelay(parts: RelayParts): Relay {
   let failures = 0;
   let turn: number | null = null;
   let epoch: Epoch | null = null;
+  let toldCode: string | null = null;
   let status: RelayStatus = { role: 'starting', complete: false, failure: null };
 
   /** Gives how long to wait before the next round, in ms. */
@@ -90,9 +91,12 @@ export function startRelay(parts: RelayParts): Relay {
     failures += 1;
     epoch = null;
     const detail = describeError(error);
-    if (status.failure?.detail !== detail) {
+    // By code: the words of one outage change from probe to probe.
+    const code = error instanceof PipelineError ? error.code : detail;
+    if (status.failure === null || code !== toldCode) {
       parts.emit({ kind: 'mirror-failed', errorKind: kindOf(error), detail });
     }
+    toldCode = code;
     status = { ...status, complete: false, failure: { detail, since: status.failure?.since ?? parts.now() } };
     await release();
     return Math.min(outageBackoff(failures, parts.random), RETRY_MAX_MS);

@@ -2,6 +2,7 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { openRedisMirror } from '../../src/dead-letter-mirror/redis.ts';
 import { postgresProbe } from '../order-store/postgres-probe.ts';
 import { createMemoryLog } from '../support/memory-log.ts';
 import { caughtUp, eventually, runPipeline, send } from '../support/pipeline-driver.ts';
@@ -83,6 +84,23 @@ describe.skipIf(!(await hasRedisServer()))(`what Redis loses comes back (${facto
     await redis.start();
     expect((await view()).dead).toContain('order-events:0:7');
     await inStep();
+  });
+
+  test('restarted with the epoch still in its snapshot: the connection tells', async () => {
+    const mirror = openRedisMirror({ url: redis.url, prefix: 'other:{mirror}' });
+    await mirror.begin('epoch');
+    expect(await mirror.countMissing('epoch', [])).toBe(0);
+    await redis.admin.save();
+    await redis.kill();
+    await redis.start();
+    expect(await redis.admin.get('other:{mirror}:epoch')).toBe('epoch');
+    const refusal = async (): Promise<string> =>
+      mirror.countMissing('epoch', []).then(
+        () => 'none',
+        (error: Error) => error.message,
+      );
+    await eventually('refused', async () => (await refusal()) === 'the connection to Redis is a new one');
+    await mirror.close();
   });
 
   test('FLUSHALL', async () => {

@@ -185,15 +185,16 @@ describe.skipIf(!(await hasRedisServer())).each(storeFactories)('the relay: $nam
     await opened.sql.script(`drop schema if exists backup cascade; create schema backup;
       create table backup.dead_letters as select * from store.dead_letters;
       create table backup.mirror_lease as select * from store.mirror_lease;`);
-    await driver.apply([POISON]);
-    await opened.store.deadLetters.discard('order-events:0:3', null, { actor: 'ann', note: null });
+    // Only too much, nothing too little: comparing what the store has would not show it.
+    await driver.apply([POISON], 1);
     await inStep();
+    expect((await view()).dead).toHaveLength(31);
     const before = one.completions();
     await opened.sql.script(`begin; truncate store.dead_letters, store.mirror_lease;
       insert into store.dead_letters select * from backup.dead_letters;
       insert into store.mirror_lease select * from backup.mirror_lease; commit;`);
     await inStep();
-    expect((await view()).dead).toContain('order-events:0:3');
+    expect((await view()).dead).toHaveLength(30);
     await eventually('a new epoch', () => one.completions() === before + 1);
   });
 

@@ -131,12 +131,17 @@ describe('facts as lines', () => {
 
   test('every other fact is a line of its own', () => {
     const partitions = [{ partition: 0, position: 1n, start: 0n, end: 3n, lag: 2n, assigned: true }];
+    const waiting = { ...letterFact(), reason: 'MISSING_REFERENCE' as const };
     const facts: Array<[Fact, string]> = [
       [{ kind: 'batch-fenced', topic: 'orders', partition: 0, expected: 9n }, 'warn'],
       [{ kind: 'letter-discarded', id: 'orders:3:7' }, 'info'],
       [{ kind: 'positions-checked', topic: 'orders', partitions }, 'debug'],
       [{ kind: 'retry-worker-failed', detail: 'away' }, 'warn'],
       [{ kind: 'retry-worker-recovered' }, 'info'],
+      [{ kind: 'mirror-failed', errorKind: 'outage', detail: 'away' }, 'warn'],
+      [{ kind: 'mirror-failed', errorKind: 'defect', detail: 'no permission' }, 'error'],
+      [{ kind: 'mirror-complete', sent: 3, removed: 1, ms: 20 }, 'info'],
+      [{ kind: 'letters-waiting', letters: [waiting] }, 'warn'],
       [{ kind: 'pruned', ledgerRows: 3, payloads: 1 }, 'info'],
       [{ kind: 'prune-failed', errorKind: 'outage', detail: 'away' }, 'warn'],
       [{ kind: 'prune-failed', errorKind: 'defect', detail: 'no such table' }, 'error'],
@@ -201,9 +206,10 @@ describe('what no line holds', () => {
       observe({ kind: 'partition-paused', topic: 'orders', partition, reason: 'stuck', detail, retryInMs: 1 });
       observe({ kind: 'retry-worker-failed', detail });
       observe({ kind: 'prune-failed', errorKind: 'unforeseen', detail });
+      observe({ kind: 'mirror-failed', errorKind: 'unforeseen', detail });
     }
     expect(text()).not.toContain('canary');
-    expect(lines()).toHaveLength(details.length * 3);
+    expect(lines()).toHaveLength(details.length * 4);
     expect(lines()[0]?.['detail']).toMatch(/^2627: Violation of UNIQUE KEY constraint 'u'/);
   });
 
