@@ -37,31 +37,6 @@ export async function startKafka({ dir, port }: StartOptions): Promise<RunningSe
   };
 }
 
-/** Deletes the records of a partition below an offset, as retention does. kafkajs's own call for it fails. */
-export async function deleteRecords(
-  brokers: string,
-  records: { topic: string; partition: number; before: bigint },
-  dir: string,
-): Promise<void> {
-  const { topic, partition, before } = records;
-  const file = join(dir, `delete-${topic}-${partition}.json`);
-  await writeFile(
-    file,
-    `{"version":1,"partitions":[{"topic":"${topic}","partition":${partition},"offset":${before}}]}`,
-  );
-  await runTool('org.apache.kafka.tools.DeleteRecordsCommand', [
-    '--bootstrap-server',
-    brokers,
-    '--offset-json-file',
-    file,
-  ]);
-}
-
-/** Runs one of Kafka's command-line tools. */
-async function runTool(mainClass: string, args: readonly string[]): Promise<void> {
-  await java([...JVM_FLAGS, '-cp', join(await kafkaJars(), '*'), mainClass, ...args]);
-}
-
 async function format(jars: string, properties: string): Promise<void> {
   // A random id that begins with '-', one in 64, is taken for a flag.
   const clusterId = `x${Buffer.from(crypto.getRandomValues(new Uint8Array(16)))

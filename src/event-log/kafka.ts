@@ -1,13 +1,16 @@
-import kafkajs, { type Admin, type Kafka, type Producer } from 'kafkajs';
+import kafkajs, { type Kafka, type Producer } from 'kafkajs';
 import type { KafkaConfig } from '../config/shape.ts';
 import { PipelineError } from '../errors.ts';
 import type { Consumption, DeliveryHandler, EventLog, Watermarks } from '../event-log.ts';
+import { type AdminCalls, createAdminCalls } from './kafka/admin-calls.ts';
 import { createAppend } from './kafka/append.ts';
 import { createClient, type LogLine } from './kafka/client.ts';
 import { type ConsumerTiming, startConsumption } from './kafka/consumption.ts';
 import { classified } from './kafka/errors.ts';
 import { openTopic } from './kafka/topic.ts';
 import { readOffsetsAt, readWatermarks } from './kafka/watermarks.ts';
+
+export type { LogLine } from './kafka/client.ts';
 
 export interface KafkaLogOptions extends KafkaConfig {
   readonly topic: string;
@@ -27,14 +30,13 @@ export interface KafkaLogOptions extends KafkaConfig {
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
   const kafka = createClient(options, options.log);
-  const admin = kafka.admin();
+  const admin = createAdminCalls(kafka);
   // Murmur2 as in Java's client. Idempotence stays off: kafkajs calls its own experimental, and can use a sequence
   // number twice once its retries are exhausted. Duplicates are found by the ledger.
   const createPartitioner = kafkajs.Partitioners.DefaultPartitioner;
   const producer = kafka.producer({ allowAutoTopicCreation: false, createPartitioner });
   try {
-    await classified(() => admin.connect());
-    const partitions = await openTopic(admin, options);
+    const partitions = await admin.run((client) => openTopic(client, options));
     await classified(() => producer.connect());
     return kafkaLog({ kafka, admin, producer, partitions }, options);
   } catch (error) {
@@ -45,7 +47,7 @@ export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> 
 
 interface Connected {
   readonly kafka: Kafka;
-  readonly admin: Admin;
+  readonly admin: AdminCalls;
   readonly producer: Producer;
   readonly partitions: number;
 }
@@ -59,7 +61,7 @@ function kafkaLog(connected: Connected, options: KafkaLogOptions): EventLog {
 
   /** Asked for every few seconds: partitions that were added are found here. */
   async function watermarks(): Promise<Watermarks[]> {
-    const found = await classified(() => readWatermarks(admin, topic));
+    const found = await admin.run((client) => readWatermarks(client, topic));
     partitions = found.length;
     return found;
   }
@@ -68,10 +70,10 @@ function kafkaLog(connected: Connected, options: KafkaLogOptions): EventLog {
   return {
     topic,
     kind: 'kafka',
-    source: () => classified(async () => (await admin.describeCluster()).clusterId),
+    source: () => admin.run(async (client) => (await client.describeCluster()).clusterId),
     append,
     watermarks,
-    offsetsAt: (timestamp) => classified(() => readOffsetsAt(admin, topic, timestamp)),
+    offsetsAt: (timestamp) => admin.run((client) => readOffsetsAt(client, topic, timestamp)),
     consume: consume.start,
     close: () => {
       closing ??= consume.stop().then(() => disconnect(admin, producer));
@@ -110,6 +112,6 @@ function createConsume(kafka: Kafka, options: KafkaLogOptions, watermarks: () =>
 }
 
 /** Whether a broker hears it or not. */
-async function disconnect(admin: Admin, producer: Producer): Promise<void> {
-  await Promise.allSettled([admin.disconnect(), producer.disconnect()]);
+async function disconnect(admin: AdminCalls, producer: Producer): Promise<void> {
+  await Promise.allSettled([admin.close(), producer.disconnect()]);
 }

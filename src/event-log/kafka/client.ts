@@ -2,7 +2,7 @@ import { Kafka, type KafkaConfig as KafkaJsConfig, logLevel, type SASLOptions } 
 import type { KafkaConfig } from '../../config/shape.ts';
 import { registerCodecs } from './codecs.ts';
 
-export type LogLevel = 'warn' | 'info' | 'debug';
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 /** Where kafkajs's own messages go. */
 export type LogLine = (level: LogLevel, text: string, fields: Readonly<Record<string, unknown>>) => void;

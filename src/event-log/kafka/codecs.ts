@@ -4,26 +4,23 @@ import { decompress as decompressZstd } from 'fzstd';
 import kafkajs from 'kafkajs';
 import { compressFrame, decompressFrame } from 'lz4-napi';
 import { compress as compressSnappy, uncompress as decompressSnappy } from 'snappyjs';
+import { type Codec, guarded } from './undecodable.ts';
 
 // A CommonJS module whose names of objects Node does not find.
 const { CompressionCodecs, CompressionTypes } = kafkajs;
 
-/** The part of kafkajs's Encoder that a codec sees. */
-interface Encoder {
-  readonly buffer: Buffer;
-}
-
-interface Codec {
-  compress(encoder: Encoder): Promise<Buffer>;
-  decompress(compressed: Buffer): Promise<Buffer>;
-}
-
-/** Teaches kafkajs what it has no codec for, once per process; gzip it has. */
+/** Teaches kafkajs what it has no codec for, once per process. Gzip it has, but it would not survive a broken batch. */
 export function registerCodecs(): void {
-  CompressionCodecs[CompressionTypes.Snappy] = () => snappy;
-  CompressionCodecs[CompressionTypes.LZ4] = () => lz4;
-  CompressionCodecs[CompressionTypes.ZSTD] = () => zstd;
+  CompressionCodecs[CompressionTypes.GZIP] = () => guarded(gzip);
+  CompressionCodecs[CompressionTypes.Snappy] = () => guarded(snappy);
+  CompressionCodecs[CompressionTypes.LZ4] = () => guarded(lz4);
+  CompressionCodecs[CompressionTypes.ZSTD] = () => guarded(zstd);
 }
+
+const gzip: Codec = {
+  compress: ({ buffer }) => promisify(zlib.gzip)(buffer),
+  decompress: (compressed) => promisify(zlib.gunzip)(compressed),
+};
 
 /** Java's producers write the framing of xerial's snappy-java: this, two versions, then blocks with their lengths. */
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]);
@@ -34,7 +31,7 @@ const snappy: Codec = {
   decompress: async (compressed) => {
     const isFramed = compressed.subarray(0, XERIAL_MAGIC.length).equals(XERIAL_MAGIC);
     const blocks = isFramed ? xerialBlocks(compressed) : [compressed];
-    return Buffer.concat(blocks.map(decompressSnappy));
+    return Buffer.concat(blocks.map((block) => decompressSnappy(block)));
   },
 };
 

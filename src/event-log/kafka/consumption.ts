@@ -63,7 +63,8 @@ export async function startConsumption(kafka: Kafka, parts: ConsumptionParts): P
     state.assignment = parts.nextAssignment();
     state.assigned = payload.memberAssignment[topic] ?? [];
     places.forgetAll(state.assigned);
-    joined.resolve();
+    // kafkajs says so before it counts as running, and until then stop() does nothing.
+    setImmediate(joined.resolve);
   });
   consumer.on(consumer.events.CRASH, ({ payload }: ConsumerCrashEvent) => {
     state.assigned = [];

@@ -6,6 +6,7 @@ import { isMembershipError } from './errors.ts';
 import { type Heartbeats, keepBeating } from './heartbeats.ts';
 import type { Places } from './places.ts';
 import { toLogRecord } from './records.ts';
+import { whyUndecodable } from './undecodable.ts';
 
 export interface DeliverParts {
   readonly topic: string;
@@ -26,6 +27,9 @@ interface Rest {
 /** Waited for with the records in hand; longer ones let other partitions go on and fetch again. */
 const SHORT_WAIT_MS = 100;
 
+/** How often a batch is tried again that no codec can read. */
+const UNDECODABLE_WAIT_MS = 5_000;
+
 /**
  * Hands a batch of one partition over, and what an answer leaves of it again. A batch is whatever the broker sent, far
  * more than one transaction takes, perhaps.
@@ -40,7 +44,8 @@ export function createDeliver(parts: DeliverParts): (payload: EachBatchPayload) 
     const { batch } = payload;
     const from = fetchedFrom(batch);
     if (state.stopping || payload.isStale() || !places.isInPlace(batch.partition, from)) return;
-    const records = batch.messages.map((message) => toLogRecord(topic, batch.partition, message));
+    const records = decodable(batch);
+    if (records.length === 0) return;
     const heartbeats = keepBeating(() => payload.heartbeat());
     try {
       await handOver(payload, heartbeats, { from, records });
@@ -48,6 +53,20 @@ export function createDeliver(parts: DeliverParts): (payload: EachBatchPayload) 
       heartbeats.stop();
     }
     heartbeats.throwIfLost();
+  }
+
+  /** The records before the first that no codec could read; at that one the partition waits. */
+  function decodable({ partition, messages }: Batch): LogRecord[] {
+    const broken = messages.findIndex(({ value }) => whyUndecodable(value) !== null);
+    if (broken === 0) {
+      const [{ offset, value } = { offset: '?', value: null }] = messages;
+      parts.log('error', 'kafka: a batch cannot be decompressed; its partition waits and it is tried again', {
+        record: `${topic}:${partition}:${offset}`,
+        error: whyUndecodable(value),
+      });
+      places.hold(partition, UNDECODABLE_WAIT_MS);
+    }
+    return (broken < 0 ? messages : messages.slice(0, broken)).map((message) => toLogRecord(topic, partition, message));
   }
 
   async function handOver(payload: EachBatchPayload, heartbeats: Heartbeats, whole: Rest): Promise<void> {
