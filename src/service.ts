@@ -43,6 +43,7 @@ export async function startService(config: Config, logger: Logger): Promise<Serv
       waiting: (line) => logger.warn(line),
     }),
     idleError: (error) => logger.warn(error, 'a database connection was lost while idle'),
+    kafkaLine: (level, text, fields) => logger[level](fields, text),
   });
   let server: HttpServer | null = null;
   let pipeline: Pipeline | null = null;

@@ -4,6 +4,7 @@ import type { DeadLetterMirror } from './dead-letter-mirror.ts';
 import { type EmbeddedDatabase, openEmbeddedDatabase } from './embedded-database.ts';
 import { PipelineError } from './errors.ts';
 import { openEmbeddedLog } from './event-log/embedded.ts';
+import { type LogLine, openKafkaLog } from './event-log/kafka.ts';
 import type { EventLog } from './event-log.ts';
 import { connectPostgres } from './order-store/postgres/connection.ts';
 import { classifyPostgresError } from './order-store/postgres/errors.ts';
@@ -26,6 +27,8 @@ export interface WireOptions {
   /** Repeats an opening while a server is away, for as long as the start may take. */
   readonly reach: <T>(what: string, open: () => Promise<T>) => Promise<T>;
   readonly idleError: (error: PipelineError) => void;
+  /** What kafkajs says while it works; not needed by commands that end at once. */
+  readonly kafkaLine?: LogLine;
 }
 
 /** Connections beside the one for each partition at work: retry worker, watch, relay and the API's requests. */
@@ -93,10 +96,13 @@ async function openStore(
 
 async function openLog(
   config: Config,
-  { now }: WireOptions,
+  { now, reach, kafkaLine = () => {} }: WireOptions,
   embedded: () => Promise<EmbeddedDatabase>,
 ): Promise<EventLog> {
-  if (config.log.kind === 'kafka') throw noAdapter('KAFKA_BROKERS');
+  if (config.log.kind === 'kafka') {
+    const options = { ...config.log, concurrency: config.consumer.concurrency, log: kafkaLine };
+    return reach('Kafka', () => openKafkaLog(options));
+  }
   return openEmbeddedLog(await embedded(), {
     topic: config.log.topic,
     partitions: config.log.partitions,
@@ -108,9 +114,8 @@ async function openLog(
 }
 
 /** Before anything is opened: what is configured and missing is told at once, and leaves nothing behind. */
-function requireAdapters({ store, log }: Pick<Config, 'store'> & Partial<Pick<Config, 'log'>>): void {
+function requireAdapters({ store }: Pick<Config, 'store'>): void {
   if (store.kind === 'sqlserver') throw noAdapter('SQLSERVER_HOST');
-  if (log?.kind === 'kafka') throw noAdapter('KAFKA_BROKERS');
 }
 
 function noAdapter(setting: string): PipelineError {
