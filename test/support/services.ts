@@ -1,6 +1,13 @@
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { connectPostgres } from '../../src/order-store/postgres/connection.ts';
 import { hasRedisServer } from './redis-server.ts';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /**
  * Which servers this run may use. A server is used when its variable names it; a server that REQUIRE_SERVICES names
@@ -35,8 +42,21 @@ const SERVICES: Readonly<Record<string, Service>> = {
   },
 };
 
-/** vitest's global set-up: runs once, before any test file. */
-export async function setup(): Promise<void> {
+/** vitest's global set-up: runs once, before any test file; what it gives runs after the last. */
+export async function setup(): Promise<() => Promise<void>> {
+  await checkServices();
+  return buildForTests();
+}
+
+/** Tests start processes from a build of this run's own: other runs in this folder make theirs. */
+async function buildForTests(): Promise<() => Promise<void>> {
+  const folder = `.test-build-${process.pid}`;
+  await promisify(execFile)(process.execPath, ['scripts/build.mjs', join(ROOT, folder)], { cwd: ROOT });
+  process.env['TEST_BUILD'] = folder;
+  return () => rm(join(ROOT, folder), { recursive: true, force: true });
+}
+
+async function checkServices(): Promise<void> {
   const required = (process.env['REQUIRE_SERVICES'] ?? '').split(',').filter((name) => name !== '');
   for (const name of required) {
     if (SERVICES[name] === undefined) throw new Error(`REQUIRE_SERVICES names ${name}, which no test knows`);
