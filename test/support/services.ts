@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Redis } from 'ioredis';
 import { connectPostgres } from '../../src/order-store/postgres/connection.ts';
+import { withAdmin } from './kafka-foreign.ts';
 import { hasRedisServer } from './redis-server.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -21,6 +22,10 @@ interface Service {
 }
 
 const SERVICES: Readonly<Record<string, Service>> = {
+  kafka: {
+    variable: 'TEST_KAFKA_BROKERS',
+    check: (brokers) => withAdmin(brokers, async (admin) => void (await admin.describeCluster())),
+  },
   postgres: {
     variable: 'TEST_POSTGRES_URL',
     check: async (url) => {
