@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Consumer, ConsumerCrashEvent, ConsumerGroupJoinEvent, EachBatchPayload, Kafka } from 'kafkajs';
+import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import type { Consumption, DeliveryHandler, Watermarks } from '../../event-log.ts';
 import { type LogLine, RETRY } from './client.ts';
 import { createDeliver } from './deliver.ts';
 import { classified, classifyKafkaError } from './errors.ts';
+import { followMembership } from './membership.ts';
 import { createPlaces } from './places.ts';
 
 export interface ConsumerTiming {
@@ -26,7 +27,7 @@ export interface ConsumptionParts {
   readonly log: LogLine;
 }
 
-/** After a crash of everything the group waits for the old session; deploys leave the group in order. */
+/** Short: after a crash of everything the group waits for the old session. A deploy leaves the group in order. */
 const TIMING: ConsumerTiming = { sessionTimeoutMs: 10_000, heartbeatMs: 2_000 };
 
 /** As long as a transaction that is under way when the group rebalances may take. */
@@ -39,98 +40,70 @@ const MAX_WAIT_MS = 500;
 const LEAVE_DEADLINE_MS = 5_000;
 
 /**
- * A member of the consumer group, from joining to leaving.
+ * A member of the consumer group, from joining to leaving. `ended` rejects when kafkajs has given up.
  *
- * kafkajs has three ends: a rebalance (it joins again, GROUP_JOIN follows), a crash that it restarts (CRASH with restart,
- * GROUP_JOIN follows) and a crash that it does not restart, after which it would stand still for ever. The last one ends
- * this consumption, with its error. Everything that was known of partitions is void at each GROUP_JOIN.
- *
- * A consumer that is stopped while it joins goes on consuming (stop() returns at once, the join completes), so leaving
- * waits until it has joined, or cannot any more.
+ * A kafkajs consumer that is stopped while it joins goes on consuming (its stop() returns at once, the join completes),
+ * so leaving waits until it has joined, or cannot any more.
  */
 export async function startConsumption(kafka: Kafka, parts: ConsumptionParts): Promise<Consumption> {
   const { topic, log } = parts;
-  const state = { stopping: false, assignment: 0, assigned: [] as readonly number[] };
-  const consumer = createConsumer(kafka, parts, () => !state.stopping);
-  const places = createPlaces({ consumer, topic, watermarks: parts.watermarks });
-  const underway = new Set<Promise<void>>();
-  const deliver = createDeliver({ ...parts, places, state, halt: (error) => void halt({ error }) });
-  const end = withResolvers();
-  let joined = withResolvers();
   let halting: Promise<void> | null = null;
-
-  consumer.on(consumer.events.GROUP_JOIN, ({ payload }: ConsumerGroupJoinEvent) => {
-    state.assignment = parts.nextAssignment();
-    state.assigned = payload.memberAssignment[topic] ?? [];
-    places.forgetAll(state.assigned);
-    // kafkajs says so before it counts as running, and until then stop() does nothing.
-    setImmediate(joined.resolve);
+  let settle: (failure: Failure | null) => void = () => {};
+  const ended = new Promise<void>((resolve, reject) => {
+    settle = (failure) => (failure === null ? resolve() : reject(failure.error));
   });
-  consumer.on(consumer.events.CRASH, ({ payload }: ConsumerCrashEvent) => {
-    state.assigned = [];
-    places.forgetAll([]);
-    if (payload.restart) joined = withResolvers();
-    else {
-      joined.resolve();
-      if (!state.stopping) void halt({ error: classifyKafkaError(payload.error) });
-    }
+  // A rejection nobody waits for yet must not end the process.
+  ended.catch(() => undefined);
+
+  const isStopping = (): boolean => halting !== null;
+  const consumer = createConsumer(kafka, parts, () => !isStopping());
+  const places = createPlaces({ consumer, topic, watermarks: parts.watermarks });
+  const membership = followMembership({
+    consumer,
+    topic,
+    nextAssignment: parts.nextAssignment,
+    assigned: places.forgetAll,
+    crashed: (error) => void halt({ error: classifyKafkaError(error) }),
   });
+  // Nobody waits for `halt` in a handler: it waits for handlers.
+  const deliver = createDeliver({ ...parts, places, membership, isStopping, fail: (error) => void halt({ error }) });
+  const underway = createUnderway(deliver);
 
-  function eachBatch(payload: EachBatchPayload): Promise<void> {
-    const delivered = deliver(payload);
-    const settled = delivered.catch(() => undefined).finally(() => underway.delete(settled));
-    underway.add(settled);
-    return delivered;
-  }
-
-  /** Called twice it is the same promise. Never awaited by a handler: it waits for handlers. */
-  function halt(failure: { error: unknown } | null): Promise<void> {
-    halting ??= leave(failure);
+  /** The first failure counts; none if it is stopped before. */
+  function halt(failure: Failure | null): Promise<void> {
+    halting ??= leave().then(() => {
+      parts.finished();
+      settle(failure);
+    });
     return halting;
   }
 
-  async function leave(failure: { error: unknown } | null): Promise<void> {
-    state.stopping = true;
+  async function leave(): Promise<void> {
     places.forgetAll([]);
-    // No fetch after the one under way. While joining it would leave a consumer behind that goes on for ever.
-    const left = joined.promise.then(() => consumer.disconnect());
-    await Promise.all(underway);
-    const isLeft = await Promise.race([left.then(() => true), sleep(LEAVE_DEADLINE_MS, false, { ref: false })]).catch(
-      (error: unknown) => {
-        log('warn', 'kafka: the consumer was not disconnected in order', { error: String(error) });
-        return true;
-      },
-    );
-    if (!isLeft) log('warn', 'kafka: the consumer group was not left in time', { topic });
-    state.assigned = [];
-    parts.finished();
-    if (failure === null) end.resolve();
-    else end.reject(failure.error);
+    const left = membership.settled().then(() => consumer.disconnect());
+    await underway.finished();
+    await inTime(left, log);
   }
 
-  try {
-    await classified(() => consumer.connect());
-    await classified(() => consumer.subscribe({ topics: [topic], fromBeginning: true }));
-  } catch (error) {
-    await consumer.disconnect().catch(() => undefined);
-    throw error;
-  }
+  await subscribe(consumer, topic);
   // Resolves after the first join, which may have to wait for other members.
   const running = consumer.run({
     autoCommit: false,
     eachBatchAutoResolve: false,
     partitionsConsumedConcurrently: parts.concurrency,
-    eachBatch,
+    eachBatch: underway.eachBatch,
   });
   running.catch((error: unknown) => halt({ error: classifyKafkaError(error) }));
-  // A rejection nobody waits for yet must not end the process.
-  end.promise.catch(() => undefined);
   return {
-    assigned: () => (state.stopping ? [] : state.assigned),
-    seek: (partition, position) => places.seek(partition, position),
-    ended: end.promise,
+    assigned: () => (isStopping() ? [] : membership.partitions),
+    seek: places.seek,
+    ended,
     stop: () => halt(null),
   };
+}
+
+interface Failure {
+  readonly error: unknown;
 }
 
 function createConsumer(kafka: Kafka, parts: ConsumptionParts, mayRestart: () => boolean): Consumer {
@@ -143,20 +116,41 @@ function createConsumer(kafka: Kafka, parts: ConsumptionParts, mayRestart: () =>
     maxWaitTimeInMs: MAX_WAIT_MS,
     // The topic is made once, with the partitions configured.
     allowAutoTopicCreation: false,
+    // No rackId: reading from followers has resets of offsets of its own.
     retry: { ...RETRY, restartOnFailure: async () => mayRestart() },
   });
 }
 
-interface Resolvers {
-  readonly promise: Promise<void>;
-  resolve(): void;
-  reject(error: unknown): void;
+async function subscribe(consumer: Consumer, topic: string): Promise<void> {
+  try {
+    await classified(() => consumer.connect());
+    // From the beginning: at an offset that is gone, kafkajs would otherwise go on at the end and commit that.
+    await classified(() => consumer.subscribe({ topics: [topic], fromBeginning: true }));
+  } catch (error) {
+    await consumer.disconnect().catch(() => undefined);
+    throw error;
+  }
 }
 
-function withResolvers(): Resolvers {
-  let [resolve, reject]: [() => void, (error: unknown) => void] = [() => undefined, () => undefined];
-  const promise = new Promise<void>((onResolve, onReject) => {
-    [resolve, reject] = [onResolve, onReject];
-  });
-  return { promise, resolve: () => resolve(), reject: (error) => reject(error) };
+/** Keeps count of the batches at work. */
+function createUnderway(deliver: (payload: EachBatchPayload) => Promise<void>) {
+  const underway = new Set<Promise<void>>();
+  return {
+    eachBatch: (payload: EachBatchPayload): Promise<void> => {
+      const delivered = deliver(payload);
+      const settled = delivered.catch(() => undefined).finally(() => underway.delete(settled));
+      underway.add(settled);
+      return delivered;
+    },
+    finished: async (): Promise<void> => {
+      await Promise.all(underway);
+    },
+  };
+}
+
+/** What is left undone goes on in the background, and without a handler: nothing is delivered any more. */
+async function inTime(left: Promise<void>, log: LogLine): Promise<void> {
+  const tooLate = sleep(LEAVE_DEADLINE_MS, 'after the deadline', { ref: false });
+  const problem = await Promise.race([left.then(() => null), tooLate]).catch(String);
+  if (problem !== null) log('warn', `kafka: the consumer group was not left in order: ${problem}`, {});
 }

@@ -4,6 +4,7 @@ import type { Answer, DeliveryHandler, LogRecord } from '../../event-log.ts';
 import type { LogLine } from './client.ts';
 import { isMembershipError } from './errors.ts';
 import { type Heartbeats, keepBeating } from './heartbeats.ts';
+import type { Membership } from './membership.ts';
 import type { Places } from './places.ts';
 import { toLogRecord } from './records.ts';
 import { whyUndecodable } from './undecodable.ts';
@@ -12,10 +13,11 @@ export interface DeliverParts {
   readonly topic: string;
   readonly handler: DeliveryHandler;
   readonly places: Places;
-  readonly state: { readonly stopping: boolean; readonly assignment: number };
+  readonly membership: Pick<Membership, 'assignment'>;
+  readonly isStopping: () => boolean;
   readonly log: LogLine;
   /** Ends consuming with this error; does not wait for it. */
-  readonly halt: (error: unknown) => void;
+  readonly fail: (error: unknown) => void;
 }
 
 /** What is left of a fetched batch. */
@@ -38,12 +40,12 @@ const UNDECODABLE_WAIT_MS = 5_000;
  * comes as it is; of any other it counts a retry or ends the consumer for good. What is not resolved is fetched again.
  */
 export function createDeliver(parts: DeliverParts): (payload: EachBatchPayload) => Promise<void> {
-  const { topic, places, state } = parts;
+  const { topic, places, membership, isStopping } = parts;
 
   async function deliver(payload: EachBatchPayload): Promise<void> {
     const { batch } = payload;
     const from = fetchedFrom(batch);
-    if (state.stopping || payload.isStale() || !places.isInPlace(batch.partition, from)) return;
+    if (isStopping() || payload.isStale() || !places.isInPlace(batch.partition, from)) return;
     const records = decodable(batch);
     if (records.length === 0) return;
     const heartbeats = keepBeating(() => payload.heartbeat());
@@ -70,24 +72,21 @@ export function createDeliver(parts: DeliverParts): (payload: EachBatchPayload) 
   }
 
   async function handOver(payload: EachBatchPayload, heartbeats: Heartbeats, whole: Rest): Promise<void> {
-    const { assignment } = state;
-    const isOurs = (): boolean => !state.stopping && !heartbeats.lost() && state.assignment === assignment;
+    const { assignment } = membership;
     let rest: Rest | null = whole;
-    while (rest !== null && rest.records.length > 0 && isOurs()) {
+    while (rest !== null && rest.records.length > 0 && !isStopping() && !heartbeats.lost()) {
       const answer = await ask(payload.batch.partition, assignment, rest);
-      if (answer === null) return;
-      // Sought from outside meanwhile: that counts more than the answer.
-      if (payload.isStale() && answer.do !== 'stop') return;
-      rest = await follow(answer, payload, rest);
+      // Sought from outside meanwhile, or assigned anew: that counts more than the answer.
+      const isOver = payload.isStale() || membership.assignment !== assignment;
+      rest = isOver && answer.do !== 'stop' ? null : await follow(answer, payload, rest);
     }
   }
 
-  async function ask(partition: number, assignment: number, { from, records }: Rest): Promise<Answer | null> {
+  async function ask(partition: number, assignment: number, { from, records }: Rest): Promise<Answer> {
     try {
       return await parts.handler({ topic, partition, assignment, fetchedFrom: from, records });
     } catch (error) {
-      parts.halt(error);
-      return null;
+      return { do: 'stop', error };
     }
   }
 
@@ -108,7 +107,7 @@ export function createDeliver(parts: DeliverParts): (payload: EachBatchPayload) 
         places.seek(partition, answer.position);
         return null;
       case 'stop':
-        parts.halt(answer.error);
+        parts.fail(answer.error);
         return null;
     }
   }
