@@ -14,16 +14,24 @@ const START_DEADLINE_MS = 60_000;
 /** Small: 170 MiB resident. The first compiler alone halves the start. */
 const JVM_FLAGS = ['-Xms64m', '-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:MaxDirectMemorySize=64m'];
 
+export interface KafkaOptions extends StartOptions {
+  /** One more listener, named SECURE: its port on localhost, its protocol, and the broker's properties for it. */
+  readonly secure?: { readonly port: number; readonly protocol: string; readonly properties: readonly string[] };
+}
+
 /**
  * Starts a Kafka broker (broker and controller in one process) on this machine, from the jars of Maven Central, and
  * waits until it answers. Needs Java 17 and, the first time, Maven.
  */
-export async function startKafka({ dir, port }: StartOptions): Promise<RunningService> {
+export async function startKafka({ dir, port, secure }: KafkaOptions): Promise<RunningService> {
   const jars = await kafkaJars();
   await mkdir(dir, { recursive: true });
   const [brokerPort = 0, controllerPort = 0] = await portsOf(dir, 2, port);
   const properties = join(dir, 'server.properties');
-  await writeFile(properties, serverProperties(dir, brokerPort, controllerPort));
+  await writeFile(
+    properties,
+    serverProperties(dir, brokerPort, controllerPort) + secureListener(brokerPort, controllerPort, secure),
+  );
   if (!existsSync(join(dir, 'data', 'meta.properties'))) await format(jars, properties);
   const log = join(dir, 'kafka.log');
   const args = [...JVM_FLAGS, '-cp', join(jars, '*'), 'kafka.Kafka', properties];
@@ -75,6 +83,17 @@ broker.session.timeout.ms=1500
 broker.heartbeat.interval.ms=300
 auto.create.topics.enable=false
 delete.topic.enable=true
+`;
+}
+
+/** Of a name that is given twice, Java takes the last. */
+function secureListener(brokerPort: number, controllerPort: number, secure: KafkaOptions['secure']): string {
+  if (secure === undefined) return '';
+  const { port, protocol, properties } = secure;
+  return `listeners=PLAINTEXT://127.0.0.1:${brokerPort},CONTROLLER://127.0.0.1:${controllerPort},SECURE://127.0.0.1:${port}
+advertised.listeners=PLAINTEXT://127.0.0.1:${brokerPort},SECURE://localhost:${port}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SECURE:${protocol}
+${properties.join('\n')}
 `;
 }
 

@@ -32,7 +32,7 @@ export async function spawnDaemon(
   });
 }
 
-/** Polls until it is so; fails after the deadline, or when the process has ended before. */
+/** Polls until it is so; fails after the deadline, and kills the process then, or when it has ended before. */
 export async function waitUntil(
   what: string,
   isSo: () => Promise<boolean>,
@@ -42,6 +42,7 @@ export async function waitUntil(
   while (!(await isSo())) {
     const ended = pid !== undefined && !(await isRunning(pid));
     if (ended || Date.now() > deadline) {
+      if (pid !== undefined && !ended) process.kill(pid, 'SIGKILL');
       const why = ended ? 'the process ended' : `not within ${deadlineMs / 1000} s`;
       throw new ServiceError(`${what}: ${why}${log === undefined ? '' : `, see ${log}`}`);
     }
