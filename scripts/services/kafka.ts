@@ -110,19 +110,26 @@ async function kafkaJars(): Promise<string> {
   const jars = join(cache, `kafka-${KAFKA_VERSION}`);
   if (existsSync(jars)) return jars;
   const fetching = join(cache, `fetching-${process.pid}`);
-  await mkdir(fetching, { recursive: true });
-  await writeFile(join(fetching, 'pom.xml'), POM);
-  const args = ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=jars'];
-  await execute('mvn', args, { cwd: fetching }).catch((error: NodeJS.ErrnoException & { stdout?: string }) => {
-    if (error.code === 'ENOENT') throw new ServiceError('mvn is not installed: it fetches Kafka the first time');
-    throw new ServiceError(`Maven could not fetch Kafka: ${error.stdout ?? error.message}`);
-  });
-  // In one step: whoever sees the folder sees all of it.
-  await rename(join(fetching, 'jars'), jars).catch((error: unknown) => {
-    if (!existsSync(jars)) throw error;
-  });
-  await rm(fetching, { recursive: true, force: true });
+  try {
+    await fetchJars(fetching);
+    // In one step: whoever sees the folder sees all of it. Another process may have been faster.
+    await rename(join(fetching, 'jars'), jars).catch((error: unknown) => {
+      if (!existsSync(jars)) throw error;
+    });
+  } finally {
+    await rm(fetching, { recursive: true, force: true });
+  }
   return jars;
+}
+
+async function fetchJars(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'pom.xml'), POM);
+  const args = ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=jars'];
+  await execute('mvn', args, { cwd: folder }).catch((error: NodeJS.ErrnoException & { stdout?: string }) => {
+    if (error.code === 'ENOENT') throw new ServiceError('mvn is not installed: it fetches Kafka the first time');
+    throw new ServiceError(`Maven could not fetch Kafka: ${error.stdout || error.message}`);
+  });
 }
 
 const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
