@@ -41,8 +41,9 @@ export async function hasRedisServer(): Promise<boolean> {
 export async function startRedisServer(settings: readonly string[] = []): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'order-pipeline-redis-'));
   const port = await freePort();
-  const admin = new Redis({ port, host: '127.0.0.1', lazyConnect: true, retryStrategy: () => 20, ...login(settings) });
-  // While the server is away; a command of a test waits until it is back.
+  // While the server is away a command of a test waits until it is back, however long that takes.
+  const waiting = { lazyConnect: true, retryStrategy: () => 20, maxRetriesPerRequest: null };
+  const admin = new Redis({ port, host: '127.0.0.1', ...waiting, ...login(settings) });
   admin.on('error', () => {});
   let server: ChildProcess | null = null;
 
