@@ -11,7 +11,7 @@ const testFile = (name: string): string =>
 
 /** [name of the test file, quoted test name], also of a list of several names after one file. */
 function namedTests(): Array<[string, string]> {
-  const lists = kafkaSection().matchAll(/\b(contract|kafka-[a-z]+)(?: and kafka-[a-z]+)?((?:,? "[^"]+")+)/g);
+  const lists = kafkaSection().matchAll(/\b(contract|kafka-[a-z-]+)(?: and kafka-[a-z-]+)?((?:,? "[^"]+")+)/g);
   return [...lists].flatMap(([, file = '', names = '']) =>
     [...names.matchAll(/"([^"]+)"/g)].map(([, name = '']): [string, string] => [file, name]),
   );

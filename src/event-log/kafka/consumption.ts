@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
-import type { Consumption, DeliveryHandler, Watermarks } from '../../event-log.ts';
+import type { Consumer, Kafka } from 'kafkajs';
+import type { Answer, Consumption, Delivery, DeliveryHandler, Watermarks } from '../../event-log.ts';
 import { type LogLine, RETRY } from './client.ts';
 import { createDeliver } from './deliver.ts';
 import { classified, classifyKafkaError } from './errors.ts';
@@ -66,8 +66,9 @@ export async function startConsumption(kafka: Kafka, parts: ConsumptionParts): P
     crashed: (error) => void halt({ error: classifyKafkaError(error) }),
   });
   // Nobody waits for `halt` in a handler: it waits for handlers.
-  const deliver = createDeliver({ ...parts, places, membership, isStopping, fail: (error) => void halt({ error }) });
-  const underway = createUnderway(deliver);
+  const fail = (error: unknown): void => void halt({ error });
+  const underway = createUnderway(parts.handler);
+  const eachBatch = createDeliver({ ...parts, handler: underway.handler, places, membership, isStopping, fail });
 
   /** The first failure counts; none if it is stopped before. */
   function halt(failure: Failure | null): Promise<void> {
@@ -91,7 +92,7 @@ export async function startConsumption(kafka: Kafka, parts: ConsumptionParts): P
     autoCommit: false,
     eachBatchAutoResolve: false,
     partitionsConsumedConcurrently: parts.concurrency,
-    eachBatch: underway.eachBatch,
+    eachBatch,
   });
   running.catch((error: unknown) => halt({ error: classifyKafkaError(error) }));
   return {
@@ -132,15 +133,15 @@ async function subscribe(consumer: Consumer, topic: string): Promise<void> {
   }
 }
 
-/** Keeps count of the batches at work. */
-function createUnderway(deliver: (payload: EachBatchPayload) => Promise<void>) {
-  const underway = new Set<Promise<void>>();
+/** Keeps count of the handlers at work. Not of their commits: a broker that is frozen answers none for long. */
+function createUnderway(handler: DeliveryHandler) {
+  const underway = new Set<Promise<unknown>>();
   return {
-    eachBatch: (payload: EachBatchPayload): Promise<void> => {
-      const delivered = deliver(payload);
-      const settled = delivered.catch(() => undefined).finally(() => underway.delete(settled));
+    handler: (delivery: Delivery): Promise<Answer> => {
+      const answer = handler(delivery);
+      const settled = answer.catch(() => undefined).finally(() => underway.delete(settled));
       underway.add(settled);
-      return delivered;
+      return answer;
     },
     finished: async (): Promise<void> => {
       await Promise.all(underway);
