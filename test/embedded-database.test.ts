@@ -8,7 +8,7 @@ import { classifyPostgresError } from '../src/order-store/postgres/errors.ts';
 import { startChild } from './support/child.ts';
 import { type TemporaryDir, temporaryDatabaseDir, temporaryDir } from './support/embedded.ts';
 
-const KILL_ROUNDS = 4;
+const KILL_ROUNDS = 3;
 
 const open = (dataDir: string | null): Promise<EmbeddedDatabase> =>
   openEmbeddedDatabase({ dataDir, classify: classifyPostgresError });

@@ -61,12 +61,12 @@ describe('npm start', TIMEOUT, () => {
 
 describe('a stop', TIMEOUT, () => {
   test.each(['SIGTERM', 'SIGINT'] as const)(
-    'by %s in the middle of 5,000 events loses none of them and counts none twice',
+    'by %s in the middle of 3,000 events loses none of them and counts none twice',
     async (signal) => {
       // Many batches, so that one is always under way.
       const env = { DATA_DIR: await ownDataDir(), BATCH_MAX_RECORDS: '100' };
       const service = await startService({ env });
-      const events = Array.from({ length: 5_000 }, (_, n) => adjustment(`s${n % 5}`, 1));
+      const events = Array.from({ length: 3_000 }, (_, n) => adjustment(`s${n % 5}`, 1));
       for (let from = 0; from < events.length; from += 1_000) {
         await post(service.url, events.slice(from, from + 1_000));
       }
