@@ -69,10 +69,15 @@ function sameRecordBelow(position: Position, records: readonly LogRecord[]): Con
   const below = records.find(({ offset }) => offset === nextOffset - 1n);
   if (below === undefined || previousTimestamp === null || below.timestamp === previousTimestamp) return CONTINUOUS;
   return broken(`LOG_RESTARTED: record ${below.offset} of partition ${partition} is of \
-${new Date(below.timestamp).toISOString()}, not of ${new Date(previousTimestamp).toISOString()} as when it was read: \
+${showTime(below.timestamp)}, not of ${showTime(previousTimestamp)} as when it was read: \
 the topic was deleted and begun again; decide with: npm run positions -- reset --new-log`);
 }
 
 function broken(detail: string): Continuity {
   return { is: 'broken', detail };
+}
+
+/** A producer may stamp a record with any number; not every one is a date. */
+function showTime(ms: number): string {
+  return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${ms} ms`;
 }
