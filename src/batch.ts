@@ -8,6 +8,11 @@ export interface KnownLog {
   readonly letterSuffix: string;
 }
 
+/** "topic:partition:offset", with a suffix for every log of a topic but the first. */
+export function letterId(record: { topic: string; partition: number; offset: bigint }, log: KnownLog): string {
+  return `${record.topic}:${record.partition}:${record.offset}${log.letterSuffix}`;
+}
+
 /** Who changes something by hand, and why. `actor` is what they claim to be. */
 export interface Authorship {
   readonly actor: string;

@@ -1,7 +1,7 @@
-import type { Batch, BatchRecord, LetterBatch, LogBatch } from '../batch.ts';
+import { type Batch, type BatchRecord, type LetterBatch, type LogBatch, letterId } from '../batch.ts';
 import type { LogRecord } from '../event-log.ts';
 import { type Event, entityId, toRow } from '../events/index.ts';
-import { base64, letterId, storableRecord, storableRejection, storableTime } from './storable.ts';
+import { base64, storableRecord, storableRejection, storableTime } from './storable.ts';
 
 /** The parameters of the apply_batch routine, in either dialect. */
 export interface BatchParameters {

@@ -1,4 +1,3 @@
-import type { KnownLog } from '../batch.ts';
 import type { LogRecord, RecordHeader } from '../event-log.ts';
 import type { Rejection } from '../events/index.ts';
 
@@ -16,11 +15,6 @@ const ID = /^[A-Za-z0-9][\x21-\x7e]{0,63}$/;
 const EARLIEST = Date.parse('0001-01-01T00:00:00.000Z');
 const LATEST = Date.parse('9999-12-31T23:59:59.999Z');
 const UNSTORABLE = /[\0\p{Surrogate}]/gu;
-
-/** "topic:partition:offset", with a suffix for every log of a topic but the first. */
-export function letterId(record: { topic: string; partition: number; offset: bigint }, log: KnownLog): string {
-  return `${record.topic}:${record.partition}:${record.offset}${log.letterSuffix}`;
-}
 
 /**
  * The time of a record (ms) as text, null if a database cannot hold it. Producers set it to anything, microseconds and

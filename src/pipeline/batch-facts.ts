@@ -1,4 +1,4 @@
-import type { BatchResult, LogBatch, Outcome } from '../batch.ts';
+import { type BatchResult, type KnownLog, type LogBatch, letterId, type Outcome } from '../batch.ts';
 import type { LogRecord } from '../event-log.ts';
 import { type Decoded, type EventType, isEventType } from '../events/index.ts';
 import type { Fact, RecordFact } from './facts.ts';
@@ -12,24 +12,23 @@ export function batchFacts(batch: LogBatch, result: BatchResult & { fenced: fals
     from: batch.expected,
     next: batch.next,
     records: batch.records.map(({ content, received }, n) =>
-      recordFact(content, received, result.outcomes[n] as Outcome, batch.log.letterSuffix),
+      recordFact(content, received, result.outcomes[n] as Outcome, batch.log),
     ),
     woken: result.woken,
     consumeMs,
   };
 }
 
-function recordFact(content: Decoded, received: LogRecord, outcome: Outcome, letterSuffix: string): RecordFact {
+function recordFact(content: Decoded, received: LogRecord, outcome: Outcome, log: KnownLog): RecordFact {
   const event = content.kind === 'event' ? content.event : null;
   const isLetter = outcome.status === 'parked' || outcome.status === 'dead';
-  const letterId = `${received.topic}:${received.partition}:${received.offset}${letterSuffix}`;
   return {
     eventId: event?.eventId ?? (content.kind === 'rejection' ? content.rejection.eventId : null),
     eventType: typeOf(content),
     status: outcome.status as RecordFact['status'],
     reason: isLetter ? outcome.reason : null,
     waitingFor: isLetter ? outcome.waitingFor : null,
-    letterId: isLetter ? letterId : null,
+    letterId: isLetter ? letterId(received, log) : null,
     traceparent: event?.traceparent ?? null,
     timestamp: received.timestamp,
   };
